@@ -1,0 +1,1 @@
+//! cmaf: see the sign to come.

@@ -1,0 +1,1 @@
+//! codec: see the sign to come.

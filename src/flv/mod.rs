@@ -1,0 +1,1 @@
+//! flv: see the sign to come.

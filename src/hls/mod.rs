@@ -1,0 +1,1 @@
+//! hls: see the sign to come.

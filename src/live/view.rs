@@ -1,0 +1,165 @@
+//! View: an immutable snapshot of one rendition's recent past, from which every answer is made.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::media::{Timescale, Track, TrackId};
+use crate::packager::{Part, Segment, SegmentHead};
+
+/// What never changes about a rendition while its generation lasts.
+///
+/// TARGETDURATION, PART-TARGET and the hold-backs are promises made in the first playlist and kept in
+/// every later one (RFC 8216bis §4.4.3.1, §4.4.3.7, §4.4.3.8).
+#[derive(Debug, Clone)]
+pub struct Constants {
+    /// The rendition's track as it was first configured.
+    pub track: Track,
+    /// EXT-X-TARGETDURATION in seconds, the same in all renditions.
+    pub target_duration: u32,
+    /// EXT-X-PART-INF:PART-TARGET; `None` when the stream is served in segments only.
+    pub part_target: Option<Duration>,
+    /// PART-HOLD-BACK, the same in all renditions.
+    pub part_hold_back: Duration,
+    /// HOLD-BACK, the same in all renditions.
+    pub hold_back: Duration,
+}
+
+impl Constants {
+    /// The timescale of every start and duration in the view.
+    pub fn timescale(&self) -> Timescale {
+        self.track.timescale()
+    }
+}
+
+/// A place in a rendition: part `part` of segment `msn`. Ordered as playback is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartPos {
+    /// Media sequence number.
+    pub msn: u64,
+    /// Index of the part in its segment.
+    pub part: u32,
+}
+
+/// How far another rendition of the same generation has come: EXT-X-RENDITION-REPORT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// The other rendition.
+    pub track: TrackId,
+    /// Its last listed part.
+    pub last: PartPos,
+}
+
+/// The segment that is being filled.
+#[derive(Debug, Clone)]
+pub struct OpenSegment {
+    /// What was known when it opened.
+    pub head: SegmentHead,
+    /// Its parts so far.
+    pub parts: Vec<Arc<Part>>,
+}
+
+/// Bits per second, measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bandwidth {
+    /// Peak segment bit rate to declare: never falls while the generation lasts.
+    pub peak: u64,
+    /// Average over the window.
+    pub average: u64,
+}
+
+/// One state of one rendition. Immutable: two requests that see the same view see the same bytes.
+#[derive(Debug)]
+pub struct View {
+    /// What does not change from view to view.
+    pub constants: Arc<Constants>,
+    /// Closed segments, oldest first, with consecutive sequence numbers: first those that have left
+    /// the playlist but are still fetchable, then from `listed_from` on those in the playlist.
+    pub segments: Vec<Arc<Segment>>,
+    /// Index in `segments` of the first one in the playlist.
+    pub listed_from: usize,
+    /// EXT-X-DISCONTINUITY-SEQUENCE of the first listed segment.
+    pub discontinuity_sequence: u64,
+    /// The segment being filled; `None` between segments and after the end.
+    pub open: Option<OpenSegment>,
+    /// Media sequence number of the segment that is open or will open next.
+    pub next_msn: u64,
+    /// Number of the next part to be made: the one that is hinted.
+    pub next_part: u64,
+    /// The other renditions of the generation, as of this state.
+    pub reports: Vec<Report>,
+    /// Whether the generation is over: EXT-X-ENDLIST, nothing more will come.
+    pub ended: bool,
+    /// Measured bit rates.
+    pub bandwidth: Bandwidth,
+    /// Where renderings of this view are kept, made at most once each.
+    pub memo: Memo,
+}
+
+impl View {
+    /// The segments in the playlist.
+    pub fn listed(&self) -> &[Arc<Segment>] {
+        self.segments.get(self.listed_from..).unwrap_or_default()
+    }
+
+    /// EXT-X-MEDIA-SEQUENCE: the number of the first segment in the playlist.
+    pub fn media_sequence(&self) -> u64 {
+        self.listed().first().map_or(self.next_msn, |segment| segment.head.msn)
+    }
+
+    /// The last part that a playlist of this view lists; `None` before the first.
+    pub fn last_part(&self) -> Option<PartPos> {
+        let open = self.open.as_ref().and_then(|open| open.parts.last());
+        let part = open.or_else(|| self.segments.last().and_then(|segment| segment.parts.last()))?;
+        Some(PartPos { msn: part.msn, part: part.index })
+    }
+
+    /// Whether a player could start from this view: it lists at least one part.
+    pub fn playable(&self) -> bool {
+        self.last_part().is_some()
+    }
+
+    /// The closed segment `msn`, listed or still fetchable.
+    pub fn segment(&self, msn: u64) -> Option<&Arc<Segment>> {
+        let first = self.segments.first()?.head.msn;
+        self.segments.get(usize::try_from(msn.checked_sub(first)?).ok()?)
+    }
+
+    /// The part with this number, listed or still fetchable.
+    pub fn part(&self, number: u64) -> Option<&Arc<Part>> {
+        let open = self.open.iter().flat_map(|open| open.parts.iter());
+        if let Some(part) = open.clone().find(|part| part.number == number) {
+            return Some(part);
+        }
+        let after = self.segments.partition_point(|s| s.parts.first().is_some_and(|p| p.number <= number));
+        let segment = self.segments.get(after.checked_sub(1)?)?;
+        segment.parts.iter().find(|part| part.number == number)
+    }
+
+    /// The init section with this number, as long as a fetchable segment needs it.
+    pub fn init(&self, number: u32) -> Option<&Bytes> {
+        let open = self.open.iter().map(|open| &open.head);
+        let mut heads = open.chain(self.segments.iter().rev().map(|segment| &segment.head));
+        heads.find(|head| head.init.number == number).map(|head| &head.init.bytes)
+    }
+}
+
+/// How many renderings a view can keep.
+pub const MEMO_SLOTS: usize = 8;
+
+/// Renderings of one view, each made by the first who asks and shared by all who ask after.
+///
+/// Which slot means what is the business of the room that renders.
+#[derive(Debug, Default)]
+pub struct Memo([OnceLock<Bytes>; MEMO_SLOTS]);
+
+impl Memo {
+    /// What is in `slot`, made now if it is empty; a slot that does not exist is made anew each time.
+    pub fn get(&self, slot: usize, make: impl FnOnce() -> Bytes) -> Bytes {
+        match self.0.get(slot) {
+            Some(slot) => slot.get_or_init(make).clone(),
+            None => make(),
+        }
+    }
+}

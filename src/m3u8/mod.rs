@@ -1,0 +1,1 @@
+//! m3u8: see the sign to come.

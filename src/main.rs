@@ -1,0 +1,3 @@
+//! The front door: parse flags, run, exit code.
+
+fn main() {}

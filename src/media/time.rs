@@ -1,0 +1,185 @@
+//! Time: media time as integers in a timescale, wall time, and the one place where counters unwrap.
+//!
+//! Media time (`Ticks`), monotonic time (`std::time::Instant`) and wall time (`WallTime`) are three types.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// Units per second of a media clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Timescale(NonZeroU32);
+
+impl Timescale {
+    /// RTMP's and FLV's clock.
+    pub const MILLIS: Self = Self::constant(1_000);
+    /// The clock of every video track.
+    pub const VIDEO: Self = Self::constant(90_000);
+
+    const fn constant(per_second: u32) -> Self {
+        match NonZeroU32::new(per_second) {
+            Some(n) => Self(n),
+            None => Self(NonZeroU32::MIN),
+        }
+    }
+
+    /// `None` for zero.
+    pub fn new(per_second: u32) -> Option<Self> {
+        NonZeroU32::new(per_second).map(Self)
+    }
+
+    /// Units per second.
+    pub fn per_second(self) -> u32 {
+        self.0.get()
+    }
+}
+
+/// A point or a span of media time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticks {
+    /// The count.
+    pub value: i64,
+    /// What one count is worth.
+    pub scale: Timescale,
+}
+
+impl Ticks {
+    /// `value` units of `scale`.
+    pub fn new(value: i64, scale: Timescale) -> Self {
+        Self { value, scale }
+    }
+
+    /// `value` milliseconds.
+    pub fn millis(value: i64) -> Self {
+        Self { value, scale: Timescale::MILLIS }
+    }
+
+    /// The same time in another timescale, to the nearest unit.
+    #[must_use]
+    pub fn to(self, scale: Timescale) -> Self {
+        Self { value: rescale(self.value, self.scale, scale), scale }
+    }
+
+    /// In microseconds, to the nearest one: for wall-clock arithmetic and logs.
+    pub fn micros(self) -> i64 {
+        rescale(self.value, self.scale, Timescale::constant(1_000_000))
+    }
+}
+
+/// `value` units of `from` in units of `to`, rounded to the nearest (halves away from zero), saturating.
+pub fn rescale(value: i64, from: Timescale, to: Timescale) -> i64 {
+    if from == to {
+        return value;
+    }
+    let scaled = i128::from(value) * i128::from(to.per_second());
+    let den = i128::from(from.per_second());
+    let half = den / 2;
+    let rounded = if scaled >= 0 { (scaled + half) / den } else { (scaled - half) / den };
+    i64::try_from(rounded).unwrap_or(if rounded > 0 { i64::MAX } else { i64::MIN })
+}
+
+/// Turns a 32-bit counter that wraps into one that does not.
+///
+/// Each value is taken to be the one nearest to the value before it, so that steps backwards (a late
+/// frame) and wraps forwards are both followed, up to half the counter's range (24.8 days of RTMP time).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unroll {
+    last: Option<i64>,
+}
+
+impl Unroll {
+    /// The unwrapped value of `counter`; the first one is itself.
+    pub fn push(&mut self, counter: u32) -> i64 {
+        let value = match self.last {
+            None => i64::from(counter),
+            Some(last) => {
+                let step = counter.wrapping_sub(last as u32) as i32;
+                last.saturating_add(i64::from(step))
+            }
+        };
+        self.last = Some(value);
+        value
+    }
+}
+
+/// A point of wall-clock time, in microseconds since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallTime {
+    /// Microseconds since the Unix epoch.
+    pub unix_micros: i64,
+}
+
+impl WallTime {
+    /// This much later (or earlier, when negative).
+    #[must_use]
+    pub fn plus_micros(self, micros: i64) -> Self {
+        Self { unix_micros: self.unix_micros.saturating_add(micros) }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds: `2026-11-21T09:30:00.040Z`.
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const FORMAT: &[BorrowedFormatItem<'_>] =
+            format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.unix_micros) * 1_000)
+            .ok()
+            .and_then(|t| t.format(FORMAT).ok())
+            .ok_or(fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// One reading of both clocks, passed down to whoever needs to know the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Monotonic time, for deadlines and intervals.
+    pub mono: Instant,
+    /// Wall time, for PROGRAM-DATE-TIME and records.
+    pub wall: WallTime,
+}
+
+impl Now {
+    /// Both clocks, `span` later: simulated time in tests.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self { mono: self.mono + span, wall: self.wall.plus_micros(micros) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rescaling_rounds_to_the_nearest_and_saturates() {
+        let audio = Timescale::new(48_000).unwrap();
+        assert_eq!(rescale(33, Timescale::MILLIS, Timescale::VIDEO), 2_970);
+        assert_eq!(rescale(1_024, audio, Timescale::MILLIS), 21);
+        assert_eq!(rescale(-1_024, audio, Timescale::MILLIS), -21);
+        assert_eq!(rescale(-1_500, Timescale::new(1_000_000).unwrap(), Timescale::MILLIS), -2);
+        assert_eq!(rescale(i64::MAX, Timescale::MILLIS, Timescale::VIDEO), i64::MAX);
+        assert_eq!(rescale(i64::MIN, Timescale::MILLIS, Timescale::VIDEO), i64::MIN);
+    }
+
+    #[test]
+    fn a_counter_unwraps_across_its_end_in_both_directions() {
+        let mut unroll = Unroll::default();
+        assert_eq!(unroll.push(0xFFFF_FFF0), 0xFFFF_FFF0);
+        assert_eq!(unroll.push(0x10), 0x1_0000_0010);
+        assert_eq!(unroll.push(0xFFFF_FFFF), 0xFFFF_FFFF);
+        assert_eq!(unroll.push(0x20), 0x1_0000_0020);
+    }
+
+    #[test]
+    fn wall_time_prints_as_rfc_3339_with_milliseconds() {
+        let t = WallTime { unix_micros: 1_795_253_400_040_900 };
+        assert_eq!(t.to_string(), "2026-11-21T09:30:00.040Z");
+        assert_eq!(WallTime { unix_micros: 0 }.plus_micros(-1).to_string(), "1969-12-31T23:59:59.999Z");
+    }
+}

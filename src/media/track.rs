@@ -1,0 +1,189 @@
+//! Track: one elementary stream and how to decode it, as plain data that `codec` fills.
+
+use bytes::Bytes;
+
+use super::frame::TrackId;
+use super::time::Timescale;
+
+/// One elementary stream of an ingest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// Which one it is.
+    pub id: TrackId,
+    /// How to decode it.
+    pub config: CodecConfig,
+}
+
+impl Track {
+    /// The timescale it is packaged in: 90 kHz for video, the sample rate for audio.
+    pub fn timescale(&self) -> Timescale {
+        match &self.config {
+            CodecConfig::Video(_) => Timescale::VIDEO,
+            CodecConfig::Audio(audio) => audio.sample_rate,
+        }
+    }
+}
+
+/// What a decoder must know before the first frame of a track.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CodecConfig {
+    /// Of a video track.
+    Video(VideoConfig),
+    /// Of an audio track.
+    Audio(AudioConfig),
+}
+
+impl CodecConfig {
+    /// The codec's RFC 6381 string, as it stands in CODECS: `avc1.64001f`, `mp4a.40.2`.
+    pub fn codecs(&self) -> &str {
+        match self {
+            Self::Video(video) => &video.codecs,
+            Self::Audio(audio) => &audio.codecs,
+        }
+    }
+}
+
+/// Which video codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VideoCodec {
+    /// H.264; the record is an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1).
+    Avc,
+}
+
+/// Which audio codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AudioCodec {
+    /// AAC; the record is an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
+    Aac,
+}
+
+/// Configuration of a video track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VideoConfig {
+    /// The codec.
+    pub codec: VideoCodec,
+    /// Its configuration record, as it stands in the sample entry.
+    pub record: Bytes,
+    /// RFC 6381 string.
+    pub codecs: String,
+    /// Width of the cropped picture, in pixels.
+    pub width: u32,
+    /// Height of the cropped picture, in pixels.
+    pub height: u32,
+    /// Width to height of one pixel.
+    pub pixel_aspect: (u16, u16),
+    /// The frame rate the bitstream declares.
+    pub frame_rate: Option<FrameRate>,
+    /// Colour description, when the bitstream has one.
+    pub colour: Option<Colour>,
+}
+
+/// Colour description by the code points of ISO/IEC 23091-2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colour {
+    /// Colour primaries.
+    pub primaries: u8,
+    /// Transfer characteristics.
+    pub transfer: u8,
+    /// Matrix coefficients.
+    pub matrix: u8,
+    /// Whether samples use the full range.
+    pub full_range: bool,
+}
+
+/// Configuration of an audio track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioConfig {
+    /// The codec.
+    pub codec: AudioCodec,
+    /// Its configuration record.
+    pub record: Bytes,
+    /// RFC 6381 string.
+    pub codecs: String,
+    /// Output samples per second.
+    pub sample_rate: Timescale,
+    /// Channel count.
+    pub channels: u8,
+    /// Samples in one frame (AAC-LC: 1024).
+    pub frame_samples: u32,
+}
+
+/// Frames per second as a fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameRate {
+    /// Numerator.
+    pub num: u32,
+    /// Denominator, never zero.
+    pub den: u32,
+}
+
+impl FrameRate {
+    /// `num / den` frames a second; `None` when either is zero.
+    pub fn new(num: u32, den: u32) -> Option<Self> {
+        (num > 0 && den > 0).then_some(Self { num, den })
+    }
+
+    /// The standard rate within 0.02 % of `fps` (24000/1001, 25, 30000/1001, …), else `fps` in thousandths.
+    pub fn nearest(fps: f64) -> Option<Self> {
+        const STANDARD: [(u32, u32); 14] = [
+            (10, 1),
+            (12, 1),
+            (15, 1),
+            (20, 1),
+            (24_000, 1_001),
+            (24, 1),
+            (25, 1),
+            (30_000, 1_001),
+            (30, 1),
+            (48, 1),
+            (50, 1),
+            (60_000, 1_001),
+            (60, 1),
+            (120, 1),
+        ];
+        if !(fps.is_finite() && (0.1..=1_000.0).contains(&fps)) {
+            return None;
+        }
+        let close = |(num, den): &(u32, u32)| (f64::from(*num) / f64::from(*den) / fps - 1.0).abs() < 0.000_2;
+        match STANDARD.iter().find(|rate| close(rate)) {
+            Some(&(num, den)) => Self::new(num, den),
+            None => Self::new((fps * 1_000.0).round() as u32, 1_000),
+        }
+    }
+
+    /// Frames per second, for printing and comparing; media time never uses it.
+    pub fn fps(self) -> f64 {
+        f64::from(self.num) / f64::from(self.den)
+    }
+
+    /// The duration of `frames` frames in `scale`, to the nearest unit: exact grids are made of these.
+    pub fn span(self, frames: i64, scale: Timescale) -> i64 {
+        let units = i128::from(frames) * i128::from(self.den) * i128::from(scale.per_second());
+        let num = i128::from(self.num);
+        let rounded = (units + units.signum() * (num / 2)) / num;
+        i64::try_from(rounded).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_near_a_standard_one_is_that_one() {
+        assert_eq!(FrameRate::nearest(29.97), FrameRate::new(30_000, 1_001));
+        assert_eq!(FrameRate::nearest(30.0), FrameRate::new(30, 1));
+        assert_eq!(FrameRate::nearest(23.976), FrameRate::new(24_000, 1_001));
+        assert_eq!(FrameRate::nearest(12.5), FrameRate::new(12_500, 1_000));
+        assert_eq!(FrameRate::nearest(f64::NAN), None);
+        assert_eq!(FrameRate::nearest(0.0), None);
+    }
+
+    #[test]
+    fn spans_of_a_rate_are_exact() {
+        let ntsc = FrameRate::new(30_000, 1_001).unwrap();
+        assert_eq!(ntsc.span(1, Timescale::VIDEO), 3_003);
+        assert_eq!(ntsc.span(30_000, Timescale::VIDEO), 90_090_000);
+        assert_eq!(ntsc.span(-1, Timescale::VIDEO), -3_003);
+    }
+}

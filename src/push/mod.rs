@@ -1,0 +1,1 @@
+//! push: see the sign to come.

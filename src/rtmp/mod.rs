@@ -1,0 +1,1 @@
+//! rtmp: see the sign to come.

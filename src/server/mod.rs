@@ -1,0 +1,1 @@
+//! server: see the sign to come.
