@@ -60,6 +60,7 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

@@ -258,4 +258,5 @@ fn report(list: &str) -> Option<RenditionReport> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests;

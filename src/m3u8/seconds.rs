@@ -89,6 +89,7 @@ impl fmt::Display for Seconds {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use proptest::prelude::*;
 
