@@ -1,1 +1,4 @@
-//! rtmp: see the sign to come.
+//! rtmp: one encoder's RTMP conversation, without IO.
+#![deny(clippy::arithmetic_side_effects)]
+
+pub mod chunk;
