@@ -1,0 +1,19 @@
+//! Session: one publisher's conversation after another's rules, split by verb.
+//!
+//! ```text
+//!             C2           connect          publish              accept            FCUnpublish, deleteStream
+//!  Greeting ─────▶ Waiting ───────▶ Connected ─────▶ Asking ───────────▶ Publishing ─────────▶ Over
+//!                     └── refused ──────┴── refused ───┴── reject ──────── finish ──────────────▲
+//! ```
+//!
+//! `core` holds the phases and the loop; `command` reads commands and hands them to `connect` and `publish`;
+//! `control` obeys protocol control and user control; `media` makes frames.
+
+mod command;
+mod connect;
+mod control;
+mod core;
+mod media;
+mod publish;
+
+pub use self::core::Session;
