@@ -21,7 +21,7 @@ impl Secret {
         &self.0
     }
 
-    /// Whether both are the same text, in a time that depends on their lengths only.
+    /// Whether both are the same text, in a time that depends on their lengths only. `==` does the same.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
@@ -31,6 +31,14 @@ impl Secret {
         self.0.is_empty()
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.matches(other)
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

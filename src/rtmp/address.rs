@@ -39,7 +39,8 @@ impl Application {
     /// Reads the `connect` properties; `None` when they name no application, or one longer than `LONGEST`.
     pub(super) fn parse(app: Option<&str>, tc_url: Option<&str>) -> Option<Self> {
         let tc_url = tc_url.unwrap_or_default();
-        let tc_path = tc_url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
+        let tc_path =
+            tc_url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
         let app = app.filter(|app| !app.is_empty()).or(tc_path)?;
         if app.len() > LONGEST || tc_url.len() > LONGEST {
             return None;

@@ -49,7 +49,10 @@ pub struct PublishRequest {
 /// The path may be a key: it is not printed.
 impl fmt::Debug for PublishRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublishRequest").field("app", &self.app).field("encoder", &self.encoder).finish_non_exhaustive()
+        f.debug_struct("PublishRequest")
+            .field("app", &self.app)
+            .field("encoder", &self.encoder)
+            .finish_non_exhaustive()
     }
 }
 

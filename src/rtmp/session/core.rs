@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::media::Media;
+use super::tracks::Media;
 use crate::media::Limits;
 use crate::rtmp::address::Application;
 use crate::rtmp::chunk::Reader;
@@ -266,7 +266,9 @@ impl Session {
             Phase::Waiting | Phase::Connected(_) | Phase::Asking { .. } => {
                 after(self.opened, Wait::Publish, limits.until_publish)
             }
-            Phase::Publishing { since, media: None, .. } => after(*since, Wait::FirstMedia, limits.first_media),
+            Phase::Publishing { since, media: None, .. } => {
+                after(*since, Wait::FirstMedia, limits.first_media)
+            }
             Phase::Publishing { media: Some(media), .. } => {
                 let wait = if self.heard > *media { Wait::Media } else { Wait::Byte };
                 after(*media, wait, limits.idle)

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `core` holds the phases and the loop; `command` reads commands and hands them to `connect` and `publish`;
-//! `control` obeys protocol control and user control; `media` makes frames.
+//! `control` obeys protocol control and user control; `media` opens tags, `tracks` makes frames of them.
 
 mod command;
 mod connect;
@@ -15,5 +15,6 @@ mod control;
 mod core;
 mod media;
 mod publish;
+mod tracks;
 
 pub use self::core::Session;
