@@ -20,7 +20,7 @@ fn fastest(mut run: impl FnMut()) -> Duration {
 fn record(sps: &[u8], count: u8) -> Bytes {
     let mut record = vec![1, 0x64, 0, 0x1F, 0xFF, 0xE0 | count];
     for _ in 0..count {
-        record.extend(u16::try_from(sps.len()).unwrap().to_be_bytes());
+        record.extend((sps.len() as u16).to_be_bytes());
         record.extend(sps);
     }
     record.extend([1, 0, 4, 0x68, 0xEF, 0x3C, 0x80]);
