@@ -120,7 +120,8 @@ fn trak(track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
 fn display_size(config: &CodecConfig) -> (u16, u16) {
     let CodecConfig::Video(video) = config else { return (0, 0) };
     let (across, down) = video.pixel_aspect;
-    let width = u64::from(video.width).saturating_mul(u64::from(across)) / u64::from(down.max(1));
+    let stretched = u64::from(video.width).saturating_mul(u64::from(across));
+    let width = stretched.checked_div(u64::from(down)).unwrap_or_else(|| video.width.into());
     (u16::try_from(width).unwrap_or(u16::MAX), u16::try_from(video.height).unwrap_or(u16::MAX))
 }
 

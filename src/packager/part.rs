@@ -97,3 +97,12 @@ pub enum Sealed {
     /// The open segment is complete.
     Segment(TrackId, Arc<Segment>),
 }
+
+impl Sealed {
+    /// The rendition it belongs to.
+    pub fn track(&self) -> TrackId {
+        match self {
+            Self::Opened(track, _) | Self::Part(track, _) | Self::Segment(track, _) => *track,
+        }
+    }
+}
