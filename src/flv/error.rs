@@ -75,4 +75,91 @@ pub enum Error {
         /// The marker.
         marker: u8,
     },
+    /// A tag, a track of one, or a file that ends before a field.
+    #[error("FLV ends before its {field}")]
+    Truncated {
+        /// The field that is missing or short.
+        field: &'static str,
+    },
+    /// A legacy video codec other than H.264.
+    #[error("FLV video codec {id} ({}) is not supported", video_codec_name(*.id))]
+    VideoCodec {
+        /// CodecID of the tag (FLV §E.4.3.1).
+        id: u8,
+    },
+    /// A legacy audio codec other than AAC.
+    #[error("FLV sound format {id} ({}) is not supported", sound_format_name(*.id))]
+    SoundFormat {
+        /// SoundFormat of the tag (FLV §E.4.2.1).
+        id: u8,
+    },
+    /// A packet type that is reserved, or that may not stand where it does.
+    #[error("FLV {media} packet type {kind} is not known here")]
+    PacketType {
+        /// "video" or "audio".
+        media: &'static str,
+        /// The packet type.
+        kind: u8,
+    },
+    /// More modifiers in front of one packet than allowed.
+    #[error("FLV packet carries more than {max} modifiers")]
+    Modifiers {
+        /// The ceiling.
+        max: usize,
+    },
+    /// A nanosecond offset of a millisecond or more.
+    #[error("FLV timestamp offset of {nanos} ns is more than 999999")]
+    NanoOffset {
+        /// The offset in nanoseconds.
+        nanos: u32,
+    },
+    /// A reserved kind of multitrack packet.
+    #[error("FLV multitrack type {kind} is unknown")]
+    MultitrackType {
+        /// The type.
+        kind: u8,
+    },
+    /// More tracks in one packet than allowed.
+    #[error("FLV packet carries more than {max} tracks")]
+    Tracks {
+        /// The ceiling.
+        max: usize,
+    },
+    /// An encrypted tag.
+    #[error("FLV tag is encrypted")]
+    Encrypted,
+    /// A file that does not start with `FLV`, version 1.
+    #[error("not an FLV file: its first bytes are not FLV version 1")]
+    Signature,
+}
+
+fn video_codec_name(id: u8) -> &'static str {
+    match id {
+        2 => "Sorenson H.263",
+        3 => "Screen video",
+        4 => "On2 VP6",
+        5 => "On2 VP6 with alpha",
+        6 => "Screen video 2",
+        12 => "HEVC without a FourCC",
+        13 => "AV1 without a FourCC",
+        _ => "unknown",
+    }
+}
+
+fn sound_format_name(id: u8) -> &'static str {
+    match id {
+        0 => "PCM, platform endian",
+        1 => "ADPCM",
+        2 => "MP3",
+        3 => "PCM, little endian",
+        4 => "Nellymoser 16 kHz",
+        5 => "Nellymoser 8 kHz",
+        6 => "Nellymoser",
+        7 => "G.711 A-law",
+        8 => "G.711 mu-law",
+        11 => "Speex",
+        14 => "MP3 8 kHz",
+        15 => "device-specific",
+        _ => "unknown",
+    }
 }

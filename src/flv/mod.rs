@@ -7,6 +7,23 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod amf0;
+mod audio;
+mod enhanced;
 mod error;
+mod file;
+mod fourcc;
+mod metadata;
+pub mod mux;
+mod packet;
+mod tag;
+mod video;
+
+#[cfg(test)]
+mod tests;
 
 pub use self::error::Error;
+pub use self::file::{File, FileTag};
+pub use self::fourcc::FourCc;
+pub use self::metadata::Metadata;
+pub use self::packet::{Packet, PacketKind, Packets};
+pub use self::tag::{Tag, TagKind};

@@ -1,0 +1,157 @@
+//! Mux: tag bodies of H.264, AAC and metadata, and the file around them, for what we send ourselves.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::amf0::{self, Value};
+use super::audio::{FORMAT_AAC, FORMAT_ENHANCED};
+use super::enhanced::packet_type;
+use super::fourcc::FourCc;
+use super::metadata::Metadata;
+use super::tag::TagKind;
+use super::video::{CODEC_AVC, ENHANCED};
+
+/// How a tag body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As every server reads it.
+    Legacy,
+    /// With a FourCC (Enhanced RTMP v1).
+    Enhanced,
+    /// With a FourCC and a track number, one track a tag (Enhanced RTMP v2).
+    Track(u8),
+}
+
+/// Composition times are 24 bits, signed.
+const CTS_RANGE: std::ops::RangeInclusive<i32> = -0x80_0000..=0x7F_FFFF;
+const FRAME_KEY: u8 = 1;
+const FRAME_INTER: u8 = 2;
+/// 44 kHz, 16 bits, stereo: what FLV §E.4.2.1 wants of every AAC tag, whatever the sound is.
+const AAC_SOUND: u8 = 0x0F;
+
+/// H.264's sequence header: an AVCDecoderConfigurationRecord.
+pub fn video_start(form: Form, record: &[u8]) -> Bytes {
+    let mut out = video_head(form, FRAME_KEY, packet_type::SEQUENCE_START, record.len());
+    if form == Form::Legacy {
+        out.put_int(0, 3);
+    }
+    out.put_slice(record);
+    out.freeze()
+}
+
+/// One access unit of H.264. `cts` is in milliseconds, and clamped to the 24 bits there are for it.
+pub fn video_frame(form: Form, cts: i32, key: bool, payload: &[u8]) -> Bytes {
+    let frame_type = if key { FRAME_KEY } else { FRAME_INTER };
+    let cts = cts.clamp(*CTS_RANGE.start(), *CTS_RANGE.end());
+    let bare = cts == 0 && form != Form::Legacy;
+    let packet_type = if bare { packet_type::CODED_FRAMES_X } else { packet_type::CODED_FRAMES };
+    let mut out = video_head(form, frame_type, packet_type, payload.len());
+    if !bare {
+        out.put_int(i64::from(cts), 3);
+    }
+    out.put_slice(payload);
+    out.freeze()
+}
+
+/// The end of H.264's sequence.
+pub fn video_end(form: Form) -> Bytes {
+    let mut out = video_head(form, FRAME_KEY, packet_type::SEQUENCE_END, 0);
+    if form == Form::Legacy {
+        out.put_int(0, 3);
+    }
+    out.freeze()
+}
+
+/// AAC's sequence header: an AudioSpecificConfig.
+pub fn audio_start(form: Form, record: &[u8]) -> Bytes {
+    audio(form, packet_type::SEQUENCE_START, record)
+}
+
+/// One raw frame of AAC.
+pub fn audio_frame(form: Form, payload: &[u8]) -> Bytes {
+    audio(form, packet_type::CODED_FRAMES, payload)
+}
+
+/// `onMetaData` as a script tag holds it; publishing wants `set_data_frame`, which puts `@setDataFrame` in front.
+pub fn metadata(metadata: &Metadata, set_data_frame: bool) -> Bytes {
+    let kilobits = |bits: u32| Value::Number(f64::from(bits) / 1_000.0);
+    let number = |n: u32| Value::Number(f64::from(n));
+    let fields = [
+        ("width", metadata.width.map(number)),
+        ("height", metadata.height.map(number)),
+        ("framerate", metadata.frame_rate.map(|rate| Value::Number(rate.fps()))),
+        ("videocodecid", (metadata.video == Some(true)).then(|| number(u32::from(CODEC_AVC)))),
+        ("videodatarate", metadata.video_bitrate.map(kilobits)),
+        ("audiocodecid", (metadata.audio == Some(true)).then(|| number(u32::from(FORMAT_AAC)))),
+        ("audiodatarate", metadata.audio_bitrate.map(kilobits)),
+        ("hasVideo", metadata.video.map(Value::Boolean)),
+        ("hasAudio", metadata.audio.map(Value::Boolean)),
+        ("encoder", metadata.encoder.as_deref().map(Value::String)),
+    ];
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let mut out = BytesMut::new();
+    if set_data_frame {
+        amf0::write(&mut out, &Value::String("@setDataFrame"));
+    }
+    amf0::write(&mut out, &Value::String("onMetaData"));
+    amf0::write(&mut out, &Value::EcmaArray(fields));
+    out.freeze()
+}
+
+/// The header of a file and the size before its first tag.
+pub fn file_header(audio: bool, video: bool) -> Bytes {
+    let mut out = BytesMut::with_capacity(13);
+    out.put_slice(b"FLV\x01");
+    out.put_u8((u8::from(audio) << 2) | u8::from(video));
+    out.put_u32(9);
+    out.put_u32(0);
+    out.freeze()
+}
+
+/// One tag of a file, with the size behind it; `None` when `body` does not fit the 24 bits of its size.
+pub fn file_tag(kind: TagKind, time: u32, body: &[u8]) -> Option<Bytes> {
+    let size = u32::try_from(body.len()).ok().filter(|size| *size <= 0xFF_FFFF)?;
+    let mut out = BytesMut::with_capacity(body.len().saturating_add(15));
+    out.put_u8(kind.id());
+    out.put_uint(u64::from(size), 3);
+    out.put_uint(u64::from(time & 0xFF_FFFF), 3);
+    out.put_uint(u64::from(time >> 24), 1);
+    out.put_uint(0, 3);
+    out.put_slice(body);
+    out.put_u32(size.saturating_add(11));
+    Some(out.freeze())
+}
+
+fn video_head(form: Form, frame_type: u8, packet_type: u8, payload: usize) -> BytesMut {
+    let mut out = BytesMut::with_capacity(payload.saturating_add(10));
+    match form {
+        Form::Legacy => out.put_slice(&[(frame_type << 4) | CODEC_AVC, packet_type]),
+        Form::Enhanced => {
+            out.put_u8(ENHANCED | (frame_type << 4) | packet_type);
+            out.put_slice(&FourCc::AVC.0);
+        }
+        Form::Track(track) => {
+            out.put_slice(&[ENHANCED | (frame_type << 4) | packet_type::VIDEO_MULTITRACK, packet_type]);
+            out.put_slice(&FourCc::AVC.0);
+            out.put_u8(track);
+        }
+    }
+    out
+}
+
+fn audio(form: Form, packet_type: u8, payload: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(payload.len().saturating_add(7));
+    match form {
+        Form::Legacy => out.put_slice(&[(FORMAT_AAC << 4) | AAC_SOUND, packet_type]),
+        Form::Enhanced => {
+            out.put_u8((FORMAT_ENHANCED << 4) | packet_type);
+            out.put_slice(&FourCc::AAC.0);
+        }
+        Form::Track(track) => {
+            out.put_slice(&[(FORMAT_ENHANCED << 4) | packet_type::AUDIO_MULTITRACK, packet_type]);
+            out.put_slice(&FourCc::AAC.0);
+            out.put_u8(track);
+        }
+    }
+    out.put_slice(payload);
+    out.freeze()
+}
