@@ -1,0 +1,16 @@
+//! AVC: H.264 configuration records and access units.
+//! In:  `Bytes` of an AVCDecoderConfigurationRecord, `&[u8]` of length-prefixed NAL units.   Out: `media::VideoConfig`, `AccessUnit`.
+//! Belongs here: record, SPS, NAL headers, slice types.   Does not: Annex B, decoding.
+//! Spec: ISO/IEC 14496-15 §5.3.3, ITU-T H.264 §7.3.
+
+mod config;
+mod rbsp;
+mod scan;
+mod sps;
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests;
+
+pub use self::config::Config;
+pub use self::scan::{AccessUnit, scan};

@@ -1,0 +1,124 @@
+//! Scan: one walk over the NAL units of an access unit, which decides whether it is sound and where decoding can start.
+
+use crate::base::{BitReader, ByteReader};
+use crate::codec::Error;
+use crate::media::CodecLimits;
+
+use super::rbsp::Rbsp;
+
+/// NAL unit types (H.264 table 7-1).
+mod nal {
+    pub(super) const SLICE: u8 = 1;
+    pub(super) const PARTITION_A: u8 = 2;
+    pub(super) const IDR: u8 = 5;
+    pub(super) const SEI: u8 = 6;
+    pub(super) const SPS: u8 = 7;
+    pub(super) const PPS: u8 = 8;
+}
+
+/// What an access unit holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessUnit {
+    /// Every slice belongs to an IDR picture: decoding can start here, and nothing later refers to what was before.
+    pub idr: bool,
+    /// Every slice is an I or SI slice: the picture refers to no other, though later ones may refer past it.
+    pub intra: bool,
+    /// A recovery point SEI is there: decoding from here comes right after some frames.
+    pub recovery_point: bool,
+    /// An SPS or PPS travels with the frame.
+    pub parameter_sets: bool,
+    /// NAL units in all.
+    pub nals: usize,
+}
+
+/// Walks `payload`, NAL units behind lengths of `length_size` bytes (1, 2 or 4; see [`Config::length_size`]).
+///
+/// Allocates nothing; of slices only the first bytes are read.
+///
+/// # Errors
+/// When a length is zero or does not fit, when there are more NAL units than `limits.nals`, and when no slice is
+/// among them.
+///
+/// [`Config::length_size`]: super::Config::length_size
+pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<AccessUnit, Error> {
+    let mut reader = ByteReader::new(payload);
+    let mut unit =
+        AccessUnit { idr: true, intra: true, recovery_point: false, parameter_sets: false, nals: 0 };
+    let mut slices = false;
+    while !reader.is_empty() {
+        if unit.nals >= limits.nals {
+            return Err(Error::TooMany { field: "NAL units", max: limits.nals });
+        }
+        unit.nals = unit.nals.saturating_add(1);
+        let (header, body) = next(&mut reader, length_size)?;
+        match header & 0b1_1111 {
+            kind @ (nal::SLICE | nal::PARTITION_A | nal::IDR) => {
+                slices = true;
+                unit.idr &= kind == nal::IDR;
+                unit.intra &= is_intra(body);
+            }
+            nal::SEI => unit.recovery_point |= has_recovery_point(body),
+            nal::SPS | nal::PPS => unit.parameter_sets = true,
+            _ => {}
+        }
+    }
+    if slices { Ok(unit) } else { Err(Error::Missing { field: "slice in the frame" }) }
+}
+
+/// One NAL unit: its header byte and the rest.
+fn next<'a>(reader: &mut ByteReader<'a>, length_size: u8) -> Result<(u8, &'a [u8]), Error> {
+    let len = match length_size {
+        1 => reader.u8().map(u32::from),
+        2 => reader.u16().map(u32::from),
+        4 => reader.u32(),
+        _ => return Err(Error::Value { field: "NAL length size", value: i64::from(length_size) }),
+    };
+    let len = len.ok_or(Error::Truncated { field: "NAL length" })?;
+    if len == 0 {
+        return Err(Error::Value { field: "NAL length", value: 0 });
+    }
+    let nal = usize::try_from(len).ok().and_then(|len| reader.take(len));
+    let (header, body) = nal.and_then(<[u8]>::split_first).ok_or(Error::Truncated { field: "NAL unit" })?;
+    Ok((*header, body))
+}
+
+/// Whether a slice is of type I or SI; an unreadable header says no (H.264 §7.3.3, table 7-6).
+fn is_intra(slice: &[u8]) -> bool {
+    /// `first_mb_in_slice` takes at most 35 bits and `slice_type` 7.
+    const HEAD: usize = 8;
+    let mut head = [0; HEAD];
+    let read = head.iter_mut().zip(Rbsp::new(slice)).map(|(to, byte)| *to = byte).count();
+    let mut bits = BitReader::new(head.get(..read).unwrap_or_default());
+    let slice_type = bits.ue().and_then(|_first_mb| bits.ue());
+    matches!(slice_type, Some(2 | 4 | 7 | 9))
+}
+
+/// Walks SEI messages (H.264 §7.3.2.3.1) for a recovery point.
+fn has_recovery_point(sei: &[u8]) -> bool {
+    const RECOVERY_POINT: u64 = 6;
+    let mut bytes = Rbsp::new(sei);
+    loop {
+        let Some(kind) = sei_number(&mut bytes) else { return false };
+        let Some(size) = sei_number(&mut bytes) else { return false };
+        if kind == RECOVERY_POINT {
+            return true;
+        }
+        for _ in 0..size {
+            if bytes.next().is_none() {
+                return false;
+            }
+        }
+    }
+}
+
+/// A number written as a run of 255s and a last byte below 255.
+fn sei_number(bytes: &mut Rbsp<'_>) -> Option<u64> {
+    let mut sum = 0_u64;
+    loop {
+        let byte = bytes.next()?;
+        sum = sum.saturating_add(u64::from(byte));
+        if byte != u8::MAX {
+            return Some(sum);
+        }
+    }
+}
