@@ -1,1 +1,3 @@
 //! server: see the sign to come.
+
+pub mod web;

@@ -1,0 +1,16 @@
+//! Chunk: RTMP's multiplexing layer, inbound: chunks in, whole messages out.
+//! In:  `&[u8]` as the socket gave them.      Out: [`Message`] to the session.
+//! Belongs here: chunk headers, reassembly, its memory bounds.   Does not: what a message means (see session).
+//! Time: message timestamps stay wrapping u32 milliseconds.  Memory: `RtmpLimits::{partial_bytes, chunk_streams}`.
+//! Spec: Adobe RTMP 1.0 §5.3.
+//!
+//! ```text
+//!  chunk   = basic header (1-3) | message header (11, 7, 3 or 0) | extended timestamp (0 or 4) | payload
+//!  type 0  = timestamp, length, type, stream      type 1 = delta, length, type
+//!  type 2  = delta                                type 3 = nothing: goes on, or starts one like the last
+//! ```
+
+mod header;
+mod reader;
+
+pub use self::reader::{Fault, Message, Reader};
