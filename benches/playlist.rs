@@ -34,6 +34,7 @@ fn part(msn: u64, index: u64) -> Arc<Part> {
         start: i64::try_from(number).unwrap() * PART_TICKS,
         duration: PART_TICKS,
         independent: index == 0,
+        gap: false,
         body: Rope::from(Bytes::from_static(b"part")),
     })
 }
@@ -41,7 +42,7 @@ fn part(msn: u64, index: u64) -> Arc<Part> {
 fn head(msn: u64, init: &Arc<Init>) -> SegmentHead {
     let micros = 1_795_253_400_000_000 + i64::try_from(msn).unwrap() * 2_000_000;
     let date_time = WallTime { unix_micros: micros };
-    SegmentHead { msn, epoch: 0, discontinuity: false, init: Arc::clone(init), date_time }
+    SegmentHead { msn, epoch: 0, discontinuity: false, init: Arc::clone(init), date_time, independent: true }
 }
 
 fn view() -> View {
@@ -62,7 +63,6 @@ fn view() -> View {
             head: head(msn, &init),
             start: i64::try_from(msn * PARTS).unwrap() * PART_TICKS,
             duration: i64::try_from(PARTS).unwrap() * PART_TICKS,
-            independent: true,
             parts: (0..PARTS).map(|index| part(msn, index)).collect(),
         })
     };

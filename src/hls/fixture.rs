@@ -98,6 +98,15 @@ impl Builder {
 
     /// The next part, in a segment opened for it if there is none.
     pub(super) fn part(&mut self) {
+        self.put(false);
+    }
+
+    /// The next part, of which nothing came.
+    pub(super) fn gap(&mut self) {
+        self.put(true);
+    }
+
+    fn put(&mut self, gap: bool) {
         let scale = self.constants.timescale();
         let duration = i64::from(scale.per_second()) / 2;
         let seconds = self.clock * 1_000_000 / i64::from(scale.per_second());
@@ -109,20 +118,24 @@ impl Builder {
                 discontinuity,
                 init: Arc::new(Init { number: self.init, bytes: Bytes::from_static(b"init") }),
                 date_time: ANCHOR.plus_micros(seconds),
+                independent: true,
             },
             parts: Vec::new(),
         });
         let index = u32::try_from(open.parts.len()).unwrap();
         let mut body = Rope::default();
-        body.push(Bytes::from(format!("head {} ", self.next_part)));
-        body.push(Bytes::from(format!("body {};", self.next_part)));
+        if !gap {
+            body.push(Bytes::from(format!("head {} ", self.next_part)));
+            body.push(Bytes::from(format!("body {};", self.next_part)));
+        }
         open.parts.push(Arc::new(Part {
             number: self.next_part,
             msn: self.next_msn,
             index,
             start: self.clock,
             duration,
-            independent: index == 0 || self.constants.track.id == TrackId::AUDIO,
+            independent: !gap && (index == 0 || self.constants.track.id == TrackId::AUDIO),
+            gap,
             body,
         }));
         self.next_part += 1;
@@ -139,7 +152,6 @@ impl Builder {
         self.segments.push(Arc::new(Segment {
             start: open.parts[0].start,
             duration: open.parts.iter().map(|part| part.duration).sum(),
-            independent: true,
             head: open.head,
             parts: open.parts,
         }));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::answer::{PLAYLIST_TYPE, longest_hold, startable};
+use super::gzip;
 use super::refusal::Refusal;
-use super::render;
 use super::reply::{Answer, Cache, Reply, Wait};
 use super::route::File;
 use crate::live::{Bandwidth, View};
@@ -55,7 +55,7 @@ impl Presentation<'_> {
             return Answer::WaitFor(Wait { at_most, expired: Refusal::TimedOut });
         }
         let text = self.playlist(&offered).render();
-        let body = if gzip { render::compressed(text.as_bytes()) } else { text.into() };
+        let body = if gzip { gzip::compressed(text.as_bytes()) } else { text.into() };
         Answer::Ready(Reply {
             body: body.into(),
             content_type: PLAYLIST_TYPE,

@@ -1,12 +1,10 @@
 //! Rendering: a view becomes a playlist, once for each variant, and every reader is handed the same bytes.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
+use super::gzip::compressed;
 use super::route::File;
 use crate::live::{Report, View};
 use crate::m3u8::{Head, Media, Open, Part, RenditionReport, Seconds, Segment, ServerControl};
@@ -23,15 +21,6 @@ pub(super) fn text(view: &View, gzip: bool) -> Bytes {
     if gzip { view.memo.get(GZIP, || compressed(&plain())) } else { plain() }
 }
 
-/// `text` as gzip: without name or date, so that equal texts are equal bytes.
-pub(super) fn compressed(text: &[u8]) -> Bytes {
-    let room = text.len() / 4 + 64;
-    let mut encoder = GzEncoder::new(Vec::with_capacity(room), Compression::default());
-    // Writing to a Vec cannot fail.
-    let _infallible = encoder.write_all(text);
-    encoder.finish().unwrap_or_default().into()
-}
-
 /// The media playlist of a view, as a value.
 ///
 /// Every URI in it is relative to the playlist, whatever host or query it was asked with: one body is
@@ -43,6 +32,7 @@ pub fn playlist(view: &View) -> Media {
     let with_parts_from = if parted { first_with_parts(view) } else { usize::MAX };
     let segments = view.listed().iter().enumerate().map(|(index, segment)| Segment {
         head: head(&segment.head, &mut init),
+        gap: segment.is_empty(),
         parts: if index < with_parts_from { Vec::new() } else { parts(&segment.parts, view) },
         duration: Seconds::nearest(Ticks::new(segment.duration, constants.timescale())),
         uri: File::Segment(segment.head.msn).to_string(),
@@ -116,6 +106,7 @@ fn parts(parts: &[Arc<packager::Part>], view: &View) -> Vec<Part> {
         duration: Seconds::floor(Ticks::new(part.duration, scale)),
         uri: File::Part(part.number).to_string(),
         independent: part.independent,
+        gap: part.gap,
     };
     parts.iter().map(line).collect()
 }

@@ -51,6 +51,8 @@ pub struct Head {
 pub struct Segment {
     /// What comes before its parts.
     pub head: Head,
+    /// EXT-X-GAP: nothing of it ever came, and it is not to be loaded.
+    pub gap: bool,
     /// Its parts, all of them or, when it is far from the end, none.
     pub parts: Vec<Part>,
     /// EXTINF.
@@ -142,6 +144,9 @@ impl fmt::Display for Head {
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.head.fmt(f)?;
+        if self.gap {
+            f.write_str("#EXT-X-GAP\n")?;
+        }
         for part in &self.parts {
             part.fmt(f)?;
         }

@@ -68,6 +68,7 @@ struct Reader {
     seen: Vec<&'static str>,
     head: Head,
     parts: Vec<Part>,
+    gap: bool,
     duration: Option<Seconds>,
 }
 
@@ -119,6 +120,7 @@ impl Reader {
     fn segment_tag(&mut self, tag: &str, value: &str) -> Result<(), Fault> {
         match tag {
             "#EXT-X-DISCONTINUITY" => self.head.discontinuity = true,
+            "#EXT-X-GAP" => self.gap = true,
             "#EXT-X-MAP" => self.head.map = Some(uri_of(value).ok_or(Fault::Malformed("EXT-X-MAP"))?),
             "#EXT-X-PROGRAM-DATE-TIME" => {
                 let date = date::parse(value).ok_or(Fault::Malformed("EXT-X-PROGRAM-DATE-TIME"))?;
@@ -145,7 +147,8 @@ impl Reader {
     fn uri(&mut self, uri: &str) -> Result<(), Fault> {
         let duration = self.duration.take().ok_or(Fault::Unpaired)?;
         let (head, parts) = (std::mem::take(&mut self.head), std::mem::take(&mut self.parts));
-        self.media.segments.push(Segment { head, parts, duration, uri: uri.to_owned() });
+        let gap = std::mem::take(&mut self.gap);
+        self.media.segments.push(Segment { head, gap, parts, duration, uri: uri.to_owned() });
         Ok(())
     }
 
@@ -230,17 +233,18 @@ fn part_target(list: &str) -> Option<Seconds> {
 }
 
 fn part(list: &str) -> Option<Part> {
-    let (mut duration, mut independent) = (None, false);
+    let (mut duration, mut independent, mut gap) = (None, false, false);
     let mut attributes = Attributes::new(list);
     for attribute in attributes.by_ref() {
         match attribute.name {
             "DURATION" => duration = Some(Seconds::parse(attribute.value)?),
             "INDEPENDENT" => independent = attribute.value == "YES",
+            "GAP" => gap = attribute.value == "YES",
             _ => {}
         }
     }
     attributes.finish()?;
-    Some(Part { duration: duration?, uri: uri_of(list)?, independent })
+    Some(Part { duration: duration?, uri: uri_of(list)?, independent, gap })
 }
 
 fn report(list: &str) -> Option<RenditionReport> {

@@ -46,12 +46,15 @@ pub struct Part {
     pub uri: String,
     /// INDEPENDENT=YES: decoding can start in it.
     pub independent: bool,
+    /// GAP=YES: it stands for media that never came, and is not to be loaded.
+    pub gap: bool,
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let independent = if self.independent { ",INDEPENDENT=YES" } else { "" };
-        writeln!(f, "#EXT-X-PART:DURATION={},URI=\"{}\"{independent}", self.duration, self.uri)
+        let gap = if self.gap { ",GAP=YES" } else { "" };
+        writeln!(f, "#EXT-X-PART:DURATION={},URI=\"{}\"{independent}{gap}", self.duration, self.uri)
     }
 }
 

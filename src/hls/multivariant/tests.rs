@@ -121,7 +121,7 @@ fn rendition_reports_resolve_to_the_urls_of_the_multivariant() {
     let mut builder = Builder::video(1, 1);
     builder.report(TrackId::AUDIO, 1, 3);
     let offered = text(&[entry(&builder), entry(&audio(0))]);
-    let report = render::playlist(&builder.view()).reports[0].uri.clone();
+    let report = crate::hls::playlist(&builder.view()).reports[0].uri.clone();
     let folder = "/live/a/main/0123456789ab/";
     let resolved = format!("{folder}{}", report.strip_prefix("../").unwrap());
     assert!(offered.contains(&format!("URI=\"{resolved}\"")), "{offered}");

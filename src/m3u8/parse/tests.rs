@@ -10,11 +10,8 @@ fn seconds() -> impl Strategy<Value = Seconds> {
 }
 
 fn part_line() -> impl Strategy<Value = Part> {
-    (seconds(), "[a-z0-9./-]{1,12}", any::<bool>()).prop_map(|(duration, uri, independent)| Part {
-        duration,
-        uri,
-        independent,
-    })
+    (seconds(), "[a-z0-9./-]{1,12}", any::<bool>(), any::<bool>())
+        .prop_map(|(duration, uri, independent, gap)| Part { duration, uri, independent, gap })
 }
 
 fn head() -> impl Strategy<Value = Head> {
@@ -27,9 +24,9 @@ fn head() -> impl Strategy<Value = Head> {
 }
 
 prop_compose! {
-    fn segment()(head in head(), parts in prop::collection::vec(part_line(), 0..5), duration in seconds(),
+    fn segment()(head in head(), gap in any::<bool>(), parts in prop::collection::vec(part_line(), 0..5), duration in seconds(),
                  uri in "[a-z0-9.-]{1,12}") -> Segment {
-        Segment { head, parts, duration, uri }
+        Segment { head, gap, parts, duration, uri }
     }
 }
 
