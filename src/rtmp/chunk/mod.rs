@@ -12,7 +12,5 @@
 
 mod header;
 mod reader;
-#[cfg(test)]
-mod tests;
 
 pub use self::reader::{Fault, Message, Reader};

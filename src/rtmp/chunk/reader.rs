@@ -266,7 +266,9 @@ impl Reader {
                 Some(fields) => self.open_with(basic, slot, fields)?,
             },
             (_, None) => return Err((basic.csid, Fault::NoEarlierHeader)),
-            (Format::Same, Some(slot)) => self.open_same(slot, &mut r).map_err(|fault| (basic.csid, fault))?,
+            (Format::Same, Some(slot)) => {
+                self.open_same(slot, &mut r).map_err(|fault| (basic.csid, fault))?
+            }
             (_, Some(_)) => match Fields::read(basic.format, &mut r) {
                 None => return Ok(None),
                 Some(fields) => self.open_with(basic, slot, fields)?,
@@ -391,12 +393,7 @@ impl Reader {
         self.open = None;
         stream.started = false;
         self.largest = self.largest.max(payload.len());
-        Ok(Some(Message {
-            kind: stream.kind,
-            stream: stream.stream,
-            timestamp: stream.timestamp,
-            payload,
-        }))
+        Ok(Some(Message { kind: stream.kind, stream: stream.stream, timestamp: stream.timestamp, payload }))
     }
 
     fn find(&self, csid: u32) -> Option<usize> {
@@ -437,7 +434,13 @@ impl ChunkStream {
     }
 
     /// Appends payload, within what all chunk streams together may reserve.
-    fn take(&mut self, bytes: &[u8], largest: usize, reserved: &mut usize, bound: usize) -> Result<(), Misread> {
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        largest: usize,
+        reserved: &mut usize,
+        bound: usize,
+    ) -> Result<(), Misread> {
         let needed = self.buffer.len().saturating_add(bytes.len());
         let held = self.buffer.capacity();
         if needed > held {

@@ -1,0 +1,98 @@
+//! `connect`: the application, and what both sides can do (§7.2.1.1; Enhanced RTMP v2, "Enhancing NetConnection
+//! connect Command").
+
+use super::command::Call;
+use super::core::{Phase, Session};
+use crate::flv::amf0::Value;
+use crate::rtmp::address::Application;
+use crate::rtmp::error::Error;
+use crate::rtmp::flow::WINDOW;
+use crate::rtmp::outbox::information;
+use crate::rtmp::output::{CloseReason, Rejection};
+
+/// The one application there is.
+const APPLICATION: &str = "live";
+
+/// What we send in one chunk: every answer of ours fits.
+const CHUNK_SIZE: u32 = 4_096;
+
+/// `FourCcInfoMask::CanForward`: we hand frames on as they are.
+const CAN_FORWARD: f64 = 4.0;
+
+/// `capsEx`: we read `ModEx` packets, and offer neither reconnect requests nor multitrack.
+const CAPS_EX: f64 = 4.0;
+
+/// `fmsVer` and `capabilities` as clients have known them since Flash Media Server 3.
+const SERVER_VERSION: &str = "FMS/3,0,1,123";
+const CAPABILITIES: f64 = 31.0;
+
+/// The longest encoder name kept, in characters.
+const ENCODER_NAME: usize = 128;
+
+impl Session {
+    pub(super) fn connect(&mut self, call: Call<'_>) -> Result<(), Error> {
+        if !matches!(self.phase, Phase::Waiting) {
+            return self.fail(&call, "Already connected.");
+        }
+        let (stream, transaction) = (call.stream, call.transaction);
+        let values = call.values()?;
+        let properties = values.iter().find(|value| value.fields().is_some()).unwrap_or(&Value::Null);
+        let text = |name| properties.get(name).and_then(Value::as_str);
+        self.encoder = text("flashVer").map(printable).filter(|name| !name.is_empty());
+        let application = Application::parse(text("app"), text("tcUrl"));
+        let Some(application) = application.filter(|application| application.name == APPLICATION) else {
+            return self.turn_away(stream, transaction);
+        };
+        self.outbox.window(WINDOW)?;
+        self.outbox.bandwidth(WINDOW)?;
+        self.outbox.chunk_size(CHUNK_SIZE)?;
+        let extras = enhancements(properties);
+        let mut server = vec![
+            ("fmsVer", Value::String(SERVER_VERSION)),
+            ("capabilities", Value::Number(CAPABILITIES)),
+            ("mode", Value::Number(1.0)),
+        ];
+        server.extend(extras.iter().cloned());
+        let mut info = information("status", "NetConnection.Connect.Success", "Connection succeeded.");
+        info.push(("objectEncoding", Value::Number(0.0)));
+        // The specification leaves open which of the two objects is meant, and clients look in either.
+        info.extend(extras);
+        self.outbox.command(stream, "_result", transaction, &[Value::Object(server), Value::Object(info)])?;
+        self.phase = Phase::Connected(application);
+        Ok(())
+    }
+
+    /// The application is not repeated: people paste their keys in its place.
+    fn turn_away(&mut self, stream: u32, transaction: f64) -> Result<(), Error> {
+        let reason = Rejection::connection("No such application. Publish to rtmp://HOST/live.");
+        let info = information("error", reason.code, &reason.description);
+        self.outbox.command(stream, "_error", transaction, &[Value::Null, Value::Object(info)])?;
+        self.close(CloseReason::Refused(reason.code));
+        Ok(())
+    }
+}
+
+/// What we answer of Enhanced RTMP: the counterpart of what the client offered, so that a client that
+/// knows nothing of it sees nothing of it.
+fn enhancements(offer: &Value<'_>) -> Vec<(&'static str, Value<'static>)> {
+    let offers = |name| offer.get(name).is_some();
+    let forward = |codec| Value::Object(vec![(codec, Value::Number(CAN_FORWARD))]);
+    let mut extras = Vec::new();
+    if offers("fourCcList") {
+        extras.push(("fourCcList", Value::StrictArray(vec![Value::String("avc1"), Value::String("mp4a")])));
+    }
+    if offers("videoFourCcInfoMap") {
+        extras.push(("videoFourCcInfoMap", forward("avc1")));
+    }
+    if offers("audioFourCcInfoMap") {
+        extras.push(("audioFourCcInfoMap", forward("mp4a")));
+    }
+    if offers("capsEx") {
+        extras.push(("capsEx", Value::Number(CAPS_EX)));
+    }
+    extras
+}
+
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(ENCODER_NAME).collect()
+}

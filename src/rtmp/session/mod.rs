@@ -1,0 +1,20 @@
+//! Session: one publisher's conversation after another's rules, split by verb.
+//!
+//! ```text
+//!             C2           connect          publish              accept            FCUnpublish, deleteStream
+//!  Greeting ─────▶ Waiting ───────▶ Connected ─────▶ Asking ───────────▶ Publishing ─────────▶ Over
+//!                     └── refused ──────┴── refused ───┴── reject ──────── finish ──────────────▲
+//! ```
+//!
+//! `core` holds the phases and the loop; `command` reads commands and hands them to `connect` and `publish`;
+//! `control` obeys protocol control and user control; `media` opens tags, `tracks` makes frames of them.
+
+mod command;
+mod connect;
+mod control;
+mod core;
+mod media;
+mod publish;
+mod tracks;
+
+pub use self::core::Session;

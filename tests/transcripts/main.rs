@@ -1,0 +1,18 @@
+//! Wire transcripts: what peers send, and what they hear; good encoders, odd ones and hostile ones.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr
+)]
+
+mod chunks;
+mod conversation;
+mod defects;
+mod differential;
+mod encoders;
+mod hostile;
+mod kit;
+mod media;
+mod mutations;
