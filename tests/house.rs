@@ -108,6 +108,11 @@ fn the_tree_knows_no_machine() {
     holds("the tree is at home anywhere", &tree::the_tree_knows_no_machine(root()));
 }
 
+#[test]
+fn documents_name_only_files_that_exist() {
+    holds("documents name what exists", &tree::documents_name_what_exists(root()));
+}
+
 /// The checker can fail: each rule is shown a breach of it, and something close that is not one.
 mod the_checker {
     use super::{Faults, Source, law, tree};
@@ -239,5 +244,13 @@ mod the_checker {
         );
         assert_eq!(tree::machine_traces("Cargo.lock", "source = \"registry+https://mirror\"").len(), 1);
         assert_eq!(tree::machine_traces("a/package-lock.json", "  \"resolved\": \"https://a\"").len(), 1);
+    }
+
+    #[test]
+    fn sees_the_files_that_documents_name() {
+        let text =
+            "see [a](docs/a.md#b), [c](https://example.org)\n`src/x.rs` `./tests/run` `cargo` `src/*.rs`";
+        let found: Vec<String> = tree::named_paths(text).into_iter().map(|(_, path, _)| path).collect();
+        assert_eq!(found, ["docs/a.md", "src/x.rs", "tests/run"]);
     }
 }

@@ -41,7 +41,12 @@ pub(super) struct Clock {
     drift: i64,
     /// Frames in a row that came well before the grid had room for them.
     early: u32,
+    /// Frames in a row that came more than half a frame late.
+    late: u32,
 }
+
+/// That many late ones, and it is no jitter: a frame is missing that the jitter hid.
+const LATE: u32 = 4;
 
 /// That many of them, and the rate is not what it was thought to be.
 const EARLY: u32 = 5;
@@ -51,7 +56,7 @@ const EARLY_TICKS: i64 = 9_000;
 impl Clock {
     /// A clock whose first frame is at `start`.
     pub(super) fn new(scale: Timescale, grid: Grid) -> Self {
-        Self { scale, grid, drift: 0, early: 0 }
+        Self { scale, grid, drift: 0, early: 0, late: 0 }
     }
 
     /// The grid, to be set by a track's first frame.
@@ -94,7 +99,9 @@ impl Clock {
         };
         let frame = rate.span(1, scale).max(1);
         let mut error = at.saturating_sub(anchor.saturating_add(rate.span(*next, scale)));
-        if error > (frame * 3 / 5).max(*noise * 5 / 2) {
+        self.late = if error > frame / 2 { self.late.saturating_add(1) } else { 0 };
+        if error > (frame * 3 / 5).max(*noise * 5 / 2) || self.late >= LATE {
+            self.late = 0;
             let missing = error.saturating_add(frame / 2) / frame;
             *next = next.saturating_add(missing);
             error = at.saturating_sub(anchor.saturating_add(rate.span(*next, scale)));

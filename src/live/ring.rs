@@ -227,7 +227,7 @@ impl PartRing {
         let gone = self.segments.iter().take(self.listed_from).take_while(|segment| {
             let first_listed = segment.start.saturating_add(segment.duration);
             total > self.max_bytes
-                || newest.saturating_sub(first_listed) > longest.saturating_add(segment.duration)
+                || newest.saturating_sub(first_listed) >= longest.saturating_add(segment.duration)
         });
         let gone = gone.count();
         self.segments.drain(..gone);

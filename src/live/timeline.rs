@@ -37,8 +37,8 @@ struct TrackTime {
     origin: i64,
     /// Milliseconds by which decode times are moved on and offsets reduced.
     delay: i64,
-    /// Whether it has had a frame in this epoch, and when the last one arrived.
-    last: Option<Instant>,
+    /// Decode time and arrival of its last frame in this epoch.
+    last: Option<(i64, Instant)>,
     /// The last unbelievable source time, and how many in a row agreed.
     stray: Option<(i64, u32)>,
 }
@@ -114,7 +114,8 @@ impl Timeline {
     /// The frame on the generation's clock; `None` when it began before the epoch did, or has no track.
     pub(super) fn place(&mut self, frame: Frame) -> Option<Frame> {
         let media = self.epoch.media;
-        let now = self.tracks.iter().find(|time| time.id == self.lead).and_then(TrackTime::expected);
+        let lead = self.tracks.iter().find(|time| time.id == self.lead);
+        let now = lead.and_then(|time| time.now(frame.arrival));
         let time = self.tracks.iter_mut().find(|time| time.id == frame.track)?;
         let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(time.delay);
         let base = media.to(time.scale).value;
@@ -131,7 +132,7 @@ impl Timeline {
             time.stray = None;
             time.clock.place(at)
         };
-        time.last = Some(frame.arrival);
+        time.last = Some((place.dts, frame.arrival));
         let millis = Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value;
         let cts = time.clock.offset(millis.saturating_sub(time.delay));
         let end = place.dts.saturating_add(place.duration.unwrap_or(1));
@@ -141,8 +142,12 @@ impl Timeline {
 }
 
 impl TrackTime {
-    fn expected(&self) -> Option<Ticks> {
-        self.clock.expected().map(|at| Ticks::new(at, self.scale))
+    /// Media time at `arrival`, by the last frame and the time since.
+    fn now(&self, arrival: Instant) -> Option<Ticks> {
+        let (dts, last) = self.last?;
+        let since = i64::try_from(arrival.saturating_duration_since(last).as_micros()).unwrap_or(0);
+        let since = Ticks::new(since, Timescale::MICROS).to(self.scale).value;
+        Some(Ticks::new(dts.saturating_add(since), self.scale))
     }
 
     /// Media time of `source` milliseconds under the epoch's mapping.
@@ -172,7 +177,7 @@ impl TrackTime {
 
     /// Whether `at` cannot be the same clock going on.
     fn jumps(&mut self, at: i64, source: i64, arrival: Instant) -> bool {
-        let Some((expected, last)) = self.clock.expected().zip(self.last) else { return false };
+        let Some((expected, (_, last))) = self.clock.expected().zip(self.last) else { return false };
         let off = Ticks::new(at.saturating_sub(expected), self.scale).to(Timescale::MILLIS).value;
         let waited = i64::try_from(arrival.saturating_duration_since(last).as_millis()).unwrap_or(i64::MAX);
         if off >= -JUMP_BACK_MS && off.saturating_sub(waited) <= JUMP_AHEAD_MS {

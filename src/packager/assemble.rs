@@ -147,12 +147,7 @@ impl Packager {
     /// Ends the epoch and begins another at its `media` time, which is past every frame pushed so far.
     /// Tracks in `changed` get a new initialisation section; geometry and numbering go on.
     pub fn begin_epoch(&mut self, epoch: Epoch, changed: &[Track]) -> Result<(), Error> {
-        self.settle_end();
-        self.cut(Some(epoch));
-        for follower in &mut self.followers {
-            let at = epoch.media.to(follower.lane.scale).value;
-            follower.advance_to(at, self.epoch, &mut self.out);
-        }
+        self.end(false);
         for track in changed {
             let followers = self.followers.iter_mut().map(|follower| &mut follower.lane);
             if let Some(lane) = followers.chain([&mut self.lead]).find(|lane| lane.id == track.id) {
@@ -168,12 +163,20 @@ impl Packager {
 
     /// Seals and closes everything that is open: nothing more will come.
     pub fn finish(&mut self) {
-        self.settle_end();
-        self.cut(None);
-        for follower in &mut self.followers {
-            follower.advance_to(i64::MAX, self.epoch, &mut self.out);
-        }
+        self.end(true);
         self.ready.extend(self.out.drain(..));
+    }
+
+    fn end(&mut self, last_epoch: bool) {
+        self.settle_end();
+        let msn = self.msn;
+        if self.close_lead() {
+            self.msn = msn.saturating_add(1);
+        }
+        for follower in &mut self.followers {
+            let limit = self.geometry.segment_limit(follower.lane.scale);
+            follower.end(msn, limit, last_epoch, self.epoch, &mut self.out);
+        }
     }
 
     fn skew_of(&self, track: TrackId) -> i64 {
@@ -191,7 +194,7 @@ impl Packager {
         let elapsed = self.segment_elapsed();
         let ends = frame.key && self.policy.at_key(elapsed, self.lead.part_len());
         if elapsed > 0 && (ends || self.policy.over(elapsed, next)) {
-            self.cut(Some(self.epoch));
+            self.cut();
         }
         let len = self.lead.part_len();
         let bytes = self.lead.part_bytes().saturating_add(frame.payload.len());
@@ -228,39 +231,37 @@ impl Packager {
     fn after_part(&mut self) {
         let over = self.lead.segment_bytes() > self.limits.segment_bytes as u64;
         if over || self.policy.at_boundary(self.segment_elapsed(), self.lead.chain.unwrap_or(0)) {
-            self.cut(Some(self.epoch));
+            self.cut();
         } else {
-            self.tell(None);
+            self.tell(false);
         }
     }
 
-    /// Ends part and segment of the leader, and tells the followers to. `next` is the epoch of the segment
-    /// to come; `None` when none is.
-    fn cut(&mut self, next: Option<Epoch>) {
+    /// Ends part and segment of the leader, and tells the followers to.
+    fn cut(&mut self) {
+        if self.close_lead() {
+            self.tell(true);
+            self.msn = self.msn.saturating_add(1);
+        }
+    }
+
+    /// Ends part and segment of the leader; `false` when there was neither.
+    fn close_lead(&mut self) -> bool {
         let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
         let init = Arc::clone(&self.lead.init);
         self.lead.seal(0, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
-        if self.lead.segment_start().is_none() {
-            return;
-        }
+        let open = self.lead.segment_start().is_some();
         self.lead.close(&mut self.out);
-        self.tell(Some(msn));
-        if next.is_some() {
-            self.msn = msn.saturating_add(1);
-        }
+        open
     }
 
     /// Hands a cut at the leader's chain to every follower.
-    fn tell(&mut self, closes: Option<u64>) {
+    fn tell(&mut self, closes: bool) {
         let Some(at) = self.lead.chain else { return };
         let at = Ticks::new(at, self.lead.scale);
         for follower in &mut self.followers {
             let skew = ticks(self.limits.skew, follower.lane.scale);
-            follower.cut(Cut {
-                at: at.to(follower.lane.scale).value,
-                msn: self.msn,
-                closes: closes.is_some(),
-            });
+            follower.cut(Cut { at: at.to(follower.lane.scale).value, msn: self.msn, closes });
             follower.advance(self.epoch, skew, &mut self.out);
         }
     }
@@ -300,7 +301,7 @@ impl Packager {
         self.lead.seal(1, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
         // The cut is where the last frame starts: its own end is not known yet.
         let chain = std::mem::replace(&mut self.lead.chain, at);
-        self.tell(None);
+        self.tell(false);
         self.lead.chain = chain;
     }
 

@@ -52,55 +52,84 @@ impl Follower {
         self.seal_while(epoch, out, |cut| newest.saturating_sub(cut.at) > skew);
     }
 
-    /// Seals up to every cut, whether reached or not, and places what is left: frames before `at` belong
-    /// to what ends there.
-    pub(super) fn advance_to(&mut self, at: i64, epoch: Epoch, out: &mut Vec<Sealed>) {
-        if let Some(last) = self.cuts.back_mut() {
-            // What the encoder still sent of this epoch past the last cut belongs to its last segment.
-            last.at = self
-                .queue
-                .back()
-                .map_or(last.at, |frame| frame.dts.value.saturating_add(1))
-                .max(last.at)
-                .min(at);
-        }
+    /// Ends the epoch: what is left goes into segment `msn`, the leader's last, as far as `limit` allows;
+    /// and into segments after it, when there will be none of the leader's to clash with.
+    pub(super) fn end(
+        &mut self,
+        msn: u64,
+        limit: i64,
+        last_epoch: bool,
+        epoch: Epoch,
+        out: &mut Vec<Sealed>,
+    ) {
         self.seal_while(epoch, out, |_| true);
+        for msn in msn.. {
+            let queued = self.queue.front().map(|frame| frame.dts.value);
+            let open = self.lane.segment_start();
+            let Some(start) = open.or_else(|| queued.filter(|_| last_epoch)) else { break };
+            let end = self.queue.back().map(|frame| frame.dts.value.saturating_add(1));
+            let end = end.or(self.lane.chain).unwrap_or(start);
+            let at = end.min(start.saturating_add(limit).saturating_sub(self.guess));
+            self.cuts.push_back(Cut { at: at.max(start.saturating_add(1)), msn, closes: true });
+            self.seal_while(epoch, out, |_| true);
+            if !last_epoch {
+                break;
+            }
+        }
         self.queue.clear();
-        self.lane.close(out);
         self.lane.chain = None;
     }
 
     fn seal_while(&mut self, epoch: Epoch, out: &mut Vec<Sealed>, late: impl Fn(&Cut) -> bool) {
         while let Some(cut) = self.cuts.front().copied() {
-            self.place_before(cut, epoch, out);
-            let reached = self.lane.chain.is_some_and(|chain| chain >= cut.at) || !self.queue.is_empty();
-            if !reached && !late(&cut) {
+            let full = self.place_before(cut, epoch, out);
+            let reached = self.lane.chain.is_some_and(|chain| chain >= cut.at) && !self.short(cut);
+            if !full && !reached && self.queue.is_empty() && !late(&cut) {
                 return;
             }
             self.cuts.pop_front();
-            self.seal(cut, epoch, out);
+            if full {
+                self.seal_waiting(cut, epoch, out);
+            } else {
+                self.seal(cut, epoch, out);
+            }
             if cut.closes {
                 self.lane.close(out);
             }
         }
     }
 
-    /// Places every queued frame that starts before the cut.
-    fn place_before(&mut self, cut: Cut, epoch: Epoch, out: &mut Vec<Sealed>) {
-        while let Some(frame) = self.queue.pop_front_if(|frame| frame.dts.value < cut.at) {
-            let due = frame.dts.value;
-            let duration = frame.duration.unwrap_or(self.guess);
-            self.guess = duration;
+    /// Places every queued frame that starts before the cut; `true` when the part is full before that.
+    ///
+    /// A full part ends early, and what is left before the cut goes into the next one; unless the segment
+    /// ends with the cut, for then it goes into a last part of its own, which may be short.
+    fn place_before(&mut self, cut: Cut, epoch: Epoch, out: &mut Vec<Sealed>) -> bool {
+        while let Some(frame) = self.queue.front() {
+            if frame.dts.value >= cut.at && !self.short(cut) {
+                return false;
+            }
+            let (due, duration) = (frame.dts.value, frame.duration.unwrap_or(self.guess));
             let end = self.lane.part_start().unwrap_or(due).saturating_add(self.lane.target);
-            if !self.lane.waiting.is_empty() && self.lane.chain.is_some_and(|chain| chain < due && due <= end)
-            {
+            if self.lane.chain.is_some_and(|chain| chain < due && due <= end) {
                 self.lane.stretch_last(due);
             }
             if self.lane.part_len().saturating_add(duration) > self.lane.target {
+                if !cut.closes {
+                    return true;
+                }
                 self.seal_waiting(cut, epoch, out);
             }
-            self.lane.place(frame, duration);
+            self.guess = duration;
+            self.queue.pop_front().into_iter().for_each(|frame| self.lane.place(frame, duration));
         }
+        false
+    }
+
+    /// Whether the open part, ended now, would be under 85 % of PART-TARGET though it is not the last of
+    /// its segment (RFC 8216bis §4.4.4.9): then it takes a frame that starts after the cut.
+    fn short(&self, cut: Cut) -> bool {
+        let len = self.lane.part_len();
+        !cut.closes && len > 0 && len * 20 < self.lane.target * 17
     }
 
     /// Ends the open part at the cut: what is missing before it is a longer last frame, or a gap.

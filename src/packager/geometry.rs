@@ -46,7 +46,8 @@ impl Geometry {
     pub fn new(settings: &Settings, rate: Option<FrameRate>) -> Self {
         let part_span = match rate {
             Some(rate) => {
-                let frames = (settings.part.as_secs_f64() * rate.fps()).round().max(1.0) as i64;
+                // Halves go down: of two equally near lengths the shorter one is sooner there.
+                let frames = (settings.part.as_secs_f64() * rate.fps() - 0.5).ceil().max(1.0) as i64;
                 micros(rate.span(frames, Timescale::MICROS))
             }
             None => settings.part,

@@ -46,7 +46,8 @@ impl Application {
             return None;
         }
         let (path, app_query) = split_query(app);
-        let (name, prefix) = path.trim_matches('/').split_once('/').unwrap_or((path.trim_matches('/'), ""));
+        let path = path.trim_matches('/');
+        let (name, prefix) = path.split_once('/').unwrap_or((path, ""));
         // Some encoders fill in Flash Media Server's default instance.
         let prefix = if prefix == "_definst_" { "" } else { prefix };
         let mut parameters = Parameters::new();

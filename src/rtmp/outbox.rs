@@ -36,6 +36,11 @@ impl Outbox {
         }
     }
 
+    /// From here on holds at most `limit` bytes to send.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The next output, oldest first.
     pub(super) fn poll(&mut self) -> Option<Output> {
         let output = self.queue.pop_front().or_else(|| {

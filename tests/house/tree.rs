@@ -127,3 +127,42 @@ fn holds_path(line: &str, folder: &str) -> bool {
         !before.is_some_and(|c| c.is_alphanumeric() || "._-/})".contains(c))
     })
 }
+
+/// Every file a document links to or names is there.
+pub(crate) fn documents_name_what_exists(root: &Path) -> Faults {
+    let mut faults = Vec::new();
+    for path in files(root).iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+    {
+        let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let beside = path.parent().unwrap();
+        for (line, target, linked) in named_paths(&std::fs::read_to_string(path).unwrap()) {
+            let base = if linked { beside } else { root };
+            if !base.join(&target).exists() {
+                faults.push(format!("{name}:{line}: there is no {target}"));
+            }
+        }
+    }
+    faults
+}
+
+/// The paths in a document, with their lines: `(line, path, true)` of a link, `(line, path, false)` in backquotes.
+pub(crate) fn named_paths(text: &str) -> Vec<(usize, String, bool)> {
+    const OURS: &[&str] = &["src/", "tests/", "docs/", "fixtures/", "benches/", "fuzz/", ".ci/"];
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        for part in line.split("](").skip(1) {
+            let target = part.split([')', '#']).next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:") {
+                found.push((index + 1, target.to_owned(), true));
+            }
+        }
+        for word in line.split('`').skip(1).step_by(2) {
+            let path = word.trim_start_matches("./").split(' ').next().unwrap_or_default();
+            let plain = !path.contains(['*', '{', '<', '$']);
+            if plain && OURS.iter().any(|folder| path.starts_with(folder)) {
+                found.push((index + 1, path.split(':').next().unwrap_or_default().to_owned(), false));
+            }
+        }
+    }
+    found
+}

@@ -66,7 +66,7 @@ impl Session {
     pub fn new(now: Instant, limits: Arc<Limits>) -> Self {
         Self {
             phase: Phase::Greeting(Box::new(Handshake::new())),
-            outbox: Outbox::new(limits.rtmp.outbound),
+            outbox: Outbox::new(limits.rtmp.early_message),
             reader: Reader::new(&limits.rtmp),
             flow: Flow::new(),
             media: Media::new(),
@@ -137,6 +137,7 @@ impl Session {
     pub fn accept(&mut self) {
         let Phase::Asking { stream } = self.phase else { return };
         self.reader.trust(&self.limits.rtmp);
+        self.outbox.set_limit(self.limits.rtmp.outbound);
         self.phase = Phase::Publishing { stream, since: self.now, media: None };
         let sent = self.outbox.stream_begin(stream).and_then(|()| {
             self.outbox.status(stream, "status", "NetStream.Publish.Start", "Publishing has started.")
@@ -250,7 +251,8 @@ impl Session {
     /// Keeps what a hasty publisher sent ahead of our answer.
     fn hold(&mut self, input: &[u8]) -> Result<(), Error> {
         let limit = self.limits.rtmp.early_partial_bytes;
-        if self.held.len().saturating_add(input.len()) > limit {
+        let unfinished = self.reader.reserved();
+        if self.held.len().saturating_add(input.len()).saturating_add(unfinished) > limit {
             return Err(Error::SentAhead(limit));
         }
         self.held.extend_from_slice(input);

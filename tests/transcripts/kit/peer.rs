@@ -64,6 +64,8 @@ pub(crate) struct Peer {
     pub(crate) heard: VecDeque<Heard>,
     /// Bytes the session has sent in all.
     pub(crate) sent: usize,
+    /// What of it was not yet taken by `said`.
+    unsaid: Vec<u8>,
     /// Cut what is sent into reads of this many bytes.
     pub(crate) reads: usize,
     /// The server's handshake, as far as it is still to come.
@@ -87,6 +89,7 @@ impl Peer {
             outputs: VecDeque::new(),
             heard: VecDeque::new(),
             sent: 0,
+            unsaid: Vec::new(),
             reads: usize::MAX,
             greeting: 1 + 1_536 * 2,
             ears: ChunkDeserializer::new(),
@@ -170,6 +173,7 @@ impl Peer {
 
     fn listen(&mut self, bytes: &[u8]) {
         self.sent += bytes.len();
+        self.unsaid.extend(bytes);
         let greeting = self.greeting.min(bytes.len());
         self.greeting -= greeting;
         let mut chunks = &bytes[greeting..];
@@ -204,6 +208,11 @@ impl Peer {
                 other => panic!("unexpected message {other:?}"),
             });
         }
+    }
+
+    /// The bytes the session has sent since this was last asked.
+    pub(crate) fn said(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.unsaid)
     }
 
     /// The next thing the server said.

@@ -118,13 +118,14 @@ export class Source {
       lowLatencyMode: true,
       // Catch up gently after a stall; pitch is kept by the browser.
       maxLiveSyncPlaybackRate: 1.25,
-      // Further behind than this, jump.
-      liveMaxLatencyDurationCount: 8,
       liveSyncOnStallIncrease: 0.5,
       backBufferLength: 30,
       // CMAF needs no transmuxing, and without a worker the policy can forbid them all.
       enableWorker: false,
     });
+    // Further behind than this many target durations, jump. Set here: given to the constructor it would demand a
+    // liveSyncDurationCount, and that would override the playlist's own hold-back.
+    hls.config.liveMaxLatencyDurationCount = 8;
     this.#hls = hls;
     hls.on(Hls.Events.ERROR, (_, data) => this.#error(data));
     hls.on(Hls.Events.LEVEL_LOADED, (_, data) => this.#loaded(data));

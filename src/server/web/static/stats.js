@@ -29,8 +29,9 @@ export class Stats {
     return this.#state;
   }
 
+  /** Whether the picture is moving as it should. */
   get playing() {
-    return this.#state === "playing";
+    return this.#state === "playing" && !this.#video.paused;
   }
 
   /** From page open to the first moving picture, or null. */
