@@ -1,3 +1,203 @@
 //! The front door: parse flags, run, exit code.
 
-fn main() {}
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use rillcast::control::{KeyHash, Settings, SettingsError, Sources, Value, check_key, generate_key};
+use rillcast::server;
+
+/// A live media server in one binary: RTMP in, Low-Latency HLS out.
+#[derive(Parser)]
+#[command(name = "rillcast", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take streams from encoders and serve them to players.
+    Serve(Serve),
+    /// Check a configuration and say what would run.
+    Check(Serve),
+    /// Print a new stream key and its hash for the configuration file.
+    Key {
+        /// Hash this key instead of making one; `-` reads it from standard input.
+        #[arg(long, value_name = "KEY")]
+        hash: Option<String>,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where encoders connect [default: 0.0.0.0:1935].
+    #[arg(long, value_name = "ADDR")]
+    rtmp: Option<String>,
+    /// Where players connect [default: 0.0.0.0:8080].
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// Metrics and health; loopback only [default: 127.0.0.1:9080].
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
+    /// Folder for what must outlive a restart [default: $STATE_DIRECTORY, else ./data].
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// A stream and its secret key, for this run; may be given several times.
+    #[arg(long = "stream", value_name = "NAME=KEY")]
+    streams: Vec<String>,
+    /// Let anyone publish any name without a key; only with --rtmp on loopback.
+    #[arg(long)]
+    open_publish: bool,
+    /// How far behind the camera players are [default: balanced].
+    #[arg(long, value_enum)]
+    latency: Option<Latency>,
+    /// Length of a part, such as 200ms [default: by --latency].
+    #[arg(long, value_name = "TIME")]
+    part: Option<String>,
+    /// Length of a segment, such as 2s [default: 2s].
+    #[arg(long, value_name = "TIME")]
+    segment: Option<String>,
+    /// Publish a built-in clip to stream `demo`, in a loop.
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Latency {
+    /// Parts of about 0.25 s, for good networks.
+    Low,
+    /// Parts of about 0.5 s.
+    Balanced,
+    /// Whole segments only.
+    Standard,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do when even this cannot be written.
+            let _ = writeln!(io::stderr(), "rillcast: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), server::Error> {
+    match command {
+        Command::Serve(serve) => start(serve.settings()?),
+        Command::Check(serve) => check(&serve.settings()?),
+        Command::Key { hash } => key(hash),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "rillcast", &mut io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn start(settings: Settings) -> Result<(), server::Error> {
+    server::start_log();
+    let system = |what| move |error| server::Error::System { what, error };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(system("cannot start the runtime"))?;
+    let result = runtime.block_on(async {
+        let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
+        server::run(settings, shutdown).await
+    });
+    // Whatever is still open has had its time.
+    runtime.shutdown_background();
+    result
+}
+
+fn check(settings: &Settings) -> Result<(), server::Error> {
+    let part = settings.part_target().map_or("none, whole segments".to_owned(), |part| format!("{part:?}"));
+    let streams: Vec<_> = settings.streams.iter().map(|stream| stream.name.as_str()).collect();
+    let publish = match (settings.open_publish, streams.as_slice()) {
+        (true, _) => "anyone on this machine, any name".to_owned(),
+        (false, []) if settings.demo => "demo".to_owned(),
+        (false, []) => "main, made at the first start".to_owned(),
+        (false, names) => names.join(", "),
+    };
+    print(&format!(
+        "configuration is valid\nrtmp      {}\nhttp      {}\nadmin     {}\ndata      {}\nstreams   {publish}\n\
+         part      {part}\nsegment   {:?}\nwindow    {:?}\n",
+        settings.listen.rtmp,
+        settings.listen.http,
+        settings.listen.admin,
+        settings.data.display(),
+        settings.segment,
+        settings.window,
+    ))
+}
+
+fn key(hash: Option<String>) -> Result<(), server::Error> {
+    let given = match hash.as_deref() {
+        Some("-") => {
+            let what = "cannot read the key from standard input";
+            let read = io::read_to_string(io::stdin());
+            Some(read.map_err(|error| server::Error::System { what, error })?.trim().to_owned())
+        }
+        _ => hash,
+    };
+    if let Some(key) = given {
+        check_key(&key).map_err(|fault| SettingsError::Together(fault.into()))?;
+        return print(&format!("{}\n", KeyHash::new(&key)?));
+    }
+    let key = generate_key()?;
+    print(&format!("key       {key}\nkey_hash  {}\n", KeyHash::new(&key)?))
+}
+
+fn print(text: &str) -> Result<(), server::Error> {
+    let mut out = io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| server::Error::System { what: "cannot write to standard output", error })
+}
+
+impl Serve {
+    /// Flags over the environment over the file over the defaults.
+    fn settings(self) -> Result<Settings, SettingsError> {
+        let latency =
+            self.latency.and_then(|latency| Some(latency.to_possible_value()?.get_name().to_owned()));
+        let texts = [
+            ("listen.rtmp", self.rtmp),
+            ("listen.http", self.http),
+            ("listen.admin", self.admin),
+            ("data", self.data),
+            ("live.latency", latency),
+            ("live.part", self.part),
+            ("live.segment", self.segment),
+        ];
+        let switches = [("open_publish", self.open_publish), ("demo", self.demo)];
+        let texts = texts.into_iter().filter_map(|(key, text)| Some((key, Value::Text(text?))));
+        let switches = switches.into_iter().filter(|(_, on)| *on).map(|(key, on)| (key, Value::Bool(on)));
+        let sources = Sources {
+            file: self.config,
+            variables: variables(),
+            flags: texts.chain(switches).collect(),
+            streams: self.streams,
+            state_directory: std::env::var_os("STATE_DIRECTORY")
+                .filter(|dir| !dir.is_empty())
+                .map(Into::into),
+        };
+        sources.load()
+    }
+}
+
+/// The environment, as far as it is text.
+fn variables() -> Vec<(String, String)> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}

@@ -1,1 +1,25 @@
-//! control: see the sign to come.
+//! Control: what the operator decided: settings, streams and their keys, who may publish, what is counted.
+//! In:  flags, environment, one TOML file, the store; `Claim`s from drivers.   Out: `Settings`, `Verdict`s, metrics text.
+//! Belongs here: configuration, key hashing, permission, counters.   Does not: sockets, tasks (see server).
+//! Time: passed in.  Memory: streams and keys as configured; the throttle keeps at most 4,096 addresses.
+//! Spec: none; the outside contract is in the crate's documentation.
+
+mod access;
+mod fault;
+mod key;
+mod load;
+mod metrics;
+mod schema;
+mod settings;
+mod store;
+mod throttle;
+mod value;
+
+pub use self::access::{Access, Claim, Refused, Verdict};
+pub use self::fault::{Fault, Origin, SettingsError};
+pub use self::key::{KeyFault, KeyHash, check_key, generate_key};
+pub use self::load::Sources;
+pub use self::metrics::{Limit, Metrics, RequestClass};
+pub use self::settings::{DeclaredStream, Latency, Listen, Settings};
+pub use self::store::{Store, StoreError};
+pub use self::value::Value;

@@ -1,1 +1,30 @@
-//! hls: see the sign to come.
+//! HLS: one delivery's decisions: what to answer to a request, from what there is now.
+//! In:  `View`s from live, a path, a query, header values.      Out: `Answer`: shared bytes, a wait, or a refusal.
+//! Belongs here: URLs, blocking reload, hints, cache lives, CORS, ranges.   Does not: sockets, waiting, clocks (see
+//! server), the text of playlists (see m3u8), what is kept (see live).
+//! Time: none; a wait says how long at most, the driver holds it.  Memory: one rendering a view and variant, kept by
+//! the view.  Spec: draft-pantos-hls-rfc8216bis-22 §4.4, §6.2.5, §6.2.6, B.1; RFC 9110 §14.
+
+mod answer;
+mod gzip;
+mod headers;
+mod multivariant;
+mod range;
+mod refusal;
+mod render;
+mod reply;
+mod request;
+mod route;
+
+pub use self::answer::{answer, at_once};
+pub use self::headers::{ALLOWED_METHODS, CORS, PREFLIGHT, accepts_gzip, none_match};
+pub use self::multivariant::{Entry, Presentation};
+pub use self::range::Selection;
+pub use self::refusal::Refusal;
+pub use self::render::playlist;
+pub use self::reply::{Answer, Cache, Reply, Wait};
+pub use self::request::{Directives, Request};
+pub use self::route::{File, Route};
+
+#[cfg(test)]
+mod fixture;

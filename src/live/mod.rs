@@ -3,6 +3,20 @@
 //! Belongs here: timeline, rings, generations, the registry.   Does not: HTTP, RTMP, playlists' text (see hls, m3u8).
 //! Time: `Now` is passed in by the driver.  Memory: `RingLimits` and the window, per rendition.  Spec: RFC 8216bis §6.2.
 
+mod clock;
+mod error;
+mod frames;
+mod publisher;
+mod registry;
+mod ring;
+mod sanity;
+mod settle;
+mod timeline;
 mod view;
 
+pub use self::error::{Error, Expect, Notice};
+pub use self::frames::FrameRing;
+pub use self::publisher::Publisher;
+pub use self::registry::{Generation, GenerationId, Registry, Settings};
+pub use self::ring::{Changes, Rendition};
 pub use self::view::{Bandwidth, Constants, MEMO_SLOTS, Memo, OpenSegment, PartPos, Report, View};

@@ -1,1 +1,20 @@
-//! m3u8: see the sign to come.
+//! M3U8: playlists as values with a renderer; a tag is a type.
+//! In:  a `Media` or `Multivariant` filled by hls, or text.      Out: text, or the `Media` that a text says.
+//! Belongs here: the grammar, the order of tags, how numbers are printed.   Does not: which state to show, waiting (see hls).
+//! Time: none; dates come as `WallTime`.  Memory: grows with the playlist that is given, by nothing it declares.
+//! Spec: draft-pantos-hls-rfc8216bis-22 §4.
+#![deny(clippy::arithmetic_side_effects)]
+
+mod attributes;
+mod date;
+mod media;
+mod multivariant;
+mod parse;
+mod seconds;
+mod tags;
+
+pub use self::media::{Head, Media, Open, Segment};
+pub use self::multivariant::{Audio, Multivariant, Variant};
+pub use self::parse::{Error, Fault};
+pub use self::seconds::Seconds;
+pub use self::tags::{Part, RenditionReport, ServerControl};

@@ -17,6 +17,8 @@ pub struct Timescale(NonZeroU32);
 impl Timescale {
     /// RTMP's and FLV's clock.
     pub const MILLIS: Self = Self::constant(1_000);
+    /// Wall-clock arithmetic.
+    pub const MICROS: Self = Self::constant(1_000_000);
     /// The clock of every video track.
     pub const VIDEO: Self = Self::constant(90_000);
 
@@ -28,8 +30,11 @@ impl Timescale {
     }
 
     /// `None` for zero.
-    pub fn new(per_second: u32) -> Option<Self> {
-        NonZeroU32::new(per_second).map(Self)
+    pub const fn new(per_second: u32) -> Option<Self> {
+        match NonZeroU32::new(per_second) {
+            Some(n) => Some(Self(n)),
+            None => None,
+        }
     }
 
     /// Units per second.
@@ -66,7 +71,7 @@ impl Ticks {
 
     /// In microseconds, to the nearest one: for wall-clock arithmetic and logs.
     pub fn micros(self) -> i64 {
-        rescale(self.value, self.scale, Timescale::constant(1_000_000))
+        rescale(self.value, self.scale, Timescale::MICROS)
     }
 }
 

@@ -123,32 +123,31 @@ impl FrameRate {
         (num > 0 && den > 0).then_some(Self { num, den })
     }
 
-    /// The standard rate within 0.02 % of `fps` (24000/1001, 25, 30000/1001, …), else `fps` in thousandths.
+    /// The rates that cameras and encoders use, the whole ones first.
+    pub const STANDARD: [Self; 14] = [
+        Self { num: 25, den: 1 },
+        Self { num: 30, den: 1 },
+        Self { num: 60, den: 1 },
+        Self { num: 50, den: 1 },
+        Self { num: 24, den: 1 },
+        Self { num: 15, den: 1 },
+        Self { num: 20, den: 1 },
+        Self { num: 10, den: 1 },
+        Self { num: 12, den: 1 },
+        Self { num: 48, den: 1 },
+        Self { num: 120, den: 1 },
+        Self { num: 30_000, den: 1_001 },
+        Self { num: 60_000, den: 1_001 },
+        Self { num: 24_000, den: 1_001 },
+    ];
+
+    /// The standard rate within 0.02 % of `fps`, else `fps` in thousandths.
     pub fn nearest(fps: f64) -> Option<Self> {
-        const STANDARD: [(u32, u32); 14] = [
-            (10, 1),
-            (12, 1),
-            (15, 1),
-            (20, 1),
-            (24_000, 1_001),
-            (24, 1),
-            (25, 1),
-            (30_000, 1_001),
-            (30, 1),
-            (48, 1),
-            (50, 1),
-            (60_000, 1_001),
-            (60, 1),
-            (120, 1),
-        ];
         if !(fps.is_finite() && (0.1..=1_000.0).contains(&fps)) {
             return None;
         }
-        let close = |(num, den): &(u32, u32)| (f64::from(*num) / f64::from(*den) / fps - 1.0).abs() < 0.000_2;
-        match STANDARD.iter().find(|rate| close(rate)) {
-            Some(&(num, den)) => Self::new(num, den),
-            None => Self::new((fps * 1_000.0).round() as u32, 1_000),
-        }
+        let standard = Self::STANDARD.into_iter().find(|rate| (rate.fps() / fps - 1.0).abs() < 0.000_2);
+        standard.or_else(|| Self::new((fps * 1_000.0).round() as u32, 1_000))
     }
 
     /// Frames per second, for printing and comparing; media time never uses it.

@@ -4,6 +4,13 @@
 //! Time: media time only; no clock.  Memory: the open part of each track and the frames of tracks that run ahead, within
 //! `RingLimits::skew`.  Spec: RFC 8216bis §4.4.4.9, §6.2.1; ISO/IEC 23000-19 §7.
 
+mod assemble;
+mod follower;
+mod geometry;
+mod lane;
 mod part;
+mod policy;
 
+pub use self::assemble::{Epoch, Error, Packager};
+pub use self::geometry::{Geometry, Settings};
 pub use self::part::{Init, Part, Sealed, Segment, SegmentHead};

@@ -32,6 +32,8 @@ pub struct Part {
     pub duration: i64,
     /// Whether it holds a frame where decoding can start.
     pub independent: bool,
+    /// Whether it stands for media that never came (GAP=YES): it has a duration and no bytes.
+    pub gap: bool,
     /// moof, mdat header and the frames' shared payloads.
     pub body: Rope,
 }
@@ -49,6 +51,8 @@ pub struct SegmentHead {
     pub init: Arc<Init>,
     /// Wall-clock time of its first frame: the epoch's anchor plus media time.
     pub date_time: WallTime,
+    /// Whether its first frame is one where decoding can start.
+    pub independent: bool,
 }
 
 /// A closed segment: exactly the concatenation of its parts.
@@ -60,8 +64,6 @@ pub struct Segment {
     pub start: i64,
     /// Sum of its parts' durations, in the rendition's timescale.
     pub duration: i64,
-    /// Whether its first frame is one where decoding can start.
-    pub independent: bool,
     /// Its parts in order; at least one.
     pub parts: Vec<Arc<Part>>,
 }
@@ -72,7 +74,7 @@ impl Segment {
         self.parts.iter().map(|part| part.body.len()).sum()
     }
 
-    /// Whether it holds no byte; never true of a segment the packager closed.
+    /// Whether it holds no byte: all of it is a gap.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -94,4 +96,13 @@ pub enum Sealed {
     Part(TrackId, Arc<Part>),
     /// The open segment is complete.
     Segment(TrackId, Arc<Segment>),
+}
+
+impl Sealed {
+    /// The rendition it belongs to.
+    pub fn track(&self) -> TrackId {
+        match self {
+            Self::Opened(track, _) | Self::Part(track, _) | Self::Segment(track, _) => *track,
+        }
+    }
 }

@@ -1,1 +1,30 @@
-//! server: see the sign to come.
+//! Server: the porch: sockets, clock, tasks, shutdown, and the pages.
+//! In:  `Settings` and a future that ends when the server is to stop.      Out: an exit.
+//! Belongs here: listeners, drivers of the sans-IO rooms, limits on sockets, routes.   Does not: bitstreams, decisions
+//! about playlists (see hls) or about permission (see control).
+//! Time: read here, in `clock.rs`, and handed to every other room.  Memory: connections are permitted by count; each
+//! costs at most its buffers in `RtmpLimits` and `HttpLimits`.  Spec: RFC 9112, RFC 9113.
+
+mod admission;
+mod body;
+mod clock;
+mod context;
+mod error;
+mod first_run;
+mod http;
+mod io;
+mod listen;
+mod log;
+mod pages;
+mod routes;
+mod run;
+mod screen;
+mod shutdown;
+mod vitals;
+pub mod web;
+
+pub use self::clock::Clock;
+pub use self::error::Error;
+pub use self::log::start as start_log;
+pub use self::run::{Addresses, House, run};
+pub use self::shutdown::on_signal;

@@ -1,0 +1,176 @@
+//! The initialisation section of one rendition, written with mp4-atom.
+//!
+//! ```text
+//! ftyp  cmf2 · iso6 cmfc cmf2 (+ cfhd or caac when their limits are met by construction)
+//! moov ─ mvhd  duration 0
+//!      ├ trak ─ tkhd  track 1, display size
+//!      │      └ mdia ─ mdhd timescale · hdlr · minf ─ vmhd|smhd · dinf · stbl (empty tables, one sample entry)
+//!      └ mvex ─ trex  no defaults: every chunk says its own
+//! ```
+//! There is no edit list: composition offsets are signed (ISO/IEC 23000-19 §7.5.13, brand `cmf2`).
+
+use bytes::Bytes;
+use mp4_atom as mp4;
+use mp4_atom::{Atom as _, Encode as _};
+
+use crate::media::{AudioCodec, AudioConfig, CodecConfig, Track, VideoCodec, VideoConfig};
+
+/// Track id of the one track in every file.
+const TRACK_ID: u32 = 1;
+
+/// Why no initialisation section could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration record does not fit the sample entry.
+    #[error("{codecs}: configuration record does not fit its sample entry: {source}")]
+    Record {
+        /// The track's codec string.
+        codecs: String,
+        /// What mp4-atom says of it.
+        source: mp4::Error,
+    },
+    /// The boxes could not be written.
+    #[error("initialisation section: {0}")]
+    Write(#[from] mp4::Error),
+}
+
+/// The bytes of `ftyp` and `moov` for `track`.
+pub fn init(track: &Track) -> Result<Bytes, Error> {
+    let mut out = Vec::with_capacity(1_024);
+    ftyp(&track.config).encode(&mut out)?;
+    moov(track)?.encode(&mut out)?;
+    Ok(out.into())
+}
+
+fn ftyp(config: &CodecConfig) -> mp4::Ftyp {
+    // `cfhd` bounds profile, level and size of H.264; `caac` bounds the AAC profile and channels.
+    let media = match config {
+        CodecConfig::Video(v) if v.width <= 1_920 && v.height <= 1_080 => Some(b"cfhd"),
+        CodecConfig::Audio(a) if a.channels <= 2 => Some(b"caac"),
+        CodecConfig::Video(_) | CodecConfig::Audio(_) => None,
+    };
+    let brands = [b"iso6", b"cmfc", b"cmf2"].into_iter().chain(media);
+    mp4::Ftyp {
+        major_brand: mp4::FourCC::new(b"cmf2"),
+        minor_version: 0,
+        compatible_brands: brands.map(mp4::FourCC::new).collect(),
+    }
+}
+
+fn moov(track: &Track) -> Result<mp4::Moov, Error> {
+    let scale = track.timescale().per_second();
+    let trex = mp4::Trex {
+        track_id: TRACK_ID,
+        default_sample_description_index: 1,
+        default_sample_duration: 0,
+        default_sample_size: 0,
+        default_sample_flags: 0,
+    };
+    Ok(mp4::Moov {
+        mvhd: mp4::Mvhd {
+            timescale: scale,
+            rate: 1.into(),
+            volume: 1.into(),
+            next_track_id: 2,
+            ..Default::default()
+        },
+        mvex: Some(mp4::Mvex { mehd: None, trex: vec![trex] }),
+        trak: vec![trak(track, scale)?],
+        ..Default::default()
+    })
+}
+
+fn trak(track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
+    let (entry, handler, name) = match &track.config {
+        CodecConfig::Video(video) => (video_entry(video)?, b"vide", "video"),
+        CodecConfig::Audio(audio) => (audio_entry(audio), b"soun", "audio"),
+    };
+    let (width, height) = display_size(&track.config);
+    let is_video = matches!(track.config, CodecConfig::Video(_));
+    Ok(mp4::Trak {
+        tkhd: mp4::Tkhd {
+            track_id: TRACK_ID,
+            enabled: true,
+            in_movie: true,
+            volume: u8::from(!is_video).into(),
+            width: width.into(),
+            height: height.into(),
+            ..Default::default()
+        },
+        mdia: mp4::Mdia {
+            mdhd: mp4::Mdhd { timescale: scale, language: "und".into(), ..Default::default() },
+            hdlr: mp4::Hdlr { handler: mp4::FourCC::new(handler), name: name.into() },
+            minf: mp4::Minf {
+                vmhd: is_video.then(mp4::Vmhd::default),
+                smhd: (!is_video).then(mp4::Smhd::default),
+                dinf: mp4::Dinf { dref: mp4::Dref { entries: vec![mp4::Url::default().into()] } },
+                stbl: mp4::Stbl {
+                    stsd: mp4::Stsd { codecs: vec![entry] },
+                    stco: Some(mp4::Stco::default()),
+                    ..Default::default()
+                },
+                ..Default::default()
+            },
+        },
+        ..Default::default()
+    })
+}
+
+/// Track header size: the cropped picture stretched to square pixels; nothing for audio.
+fn display_size(config: &CodecConfig) -> (u16, u16) {
+    let CodecConfig::Video(video) = config else { return (0, 0) };
+    let (across, down) = video.pixel_aspect;
+    let stretched = u64::from(video.width).saturating_mul(u64::from(across));
+    let width = stretched.checked_div(u64::from(down)).unwrap_or_else(|| video.width.into());
+    (u16::try_from(width).unwrap_or(u16::MAX), u16::try_from(video.height).unwrap_or(u16::MAX))
+}
+
+fn video_entry(video: &VideoConfig) -> Result<mp4::Codec, Error> {
+    let visual = mp4::Visual {
+        data_reference_index: 1,
+        width: u16::try_from(video.width).unwrap_or(u16::MAX),
+        height: u16::try_from(video.height).unwrap_or(u16::MAX),
+        ..Default::default()
+    };
+    let colr = video.colour.map(|colour| mp4::Colr::Nclx {
+        colour_primaries: colour.primaries.into(),
+        transfer_characteristics: colour.transfer.into(),
+        matrix_coefficients: colour.matrix.into(),
+        full_range_flag: colour.full_range,
+    });
+    let (h, v) = video.pixel_aspect;
+    let pasp = Some(mp4::Pasp { h_spacing: h.into(), v_spacing: v.into() });
+    match video.codec {
+        VideoCodec::Avc => {
+            let avcc = mp4::Avcc::decode_body(&mut video.record.as_ref())
+                .map_err(|source| Error::Record { codecs: video.codecs.clone(), source })?;
+            Ok(mp4::Avc1 { visual, avcc, colr, pasp, ..Default::default() }.into())
+        }
+    }
+}
+
+fn audio_entry(audio: &AudioConfig) -> mp4::Codec {
+    // A rate over 16 bits does not fit the 16.16 field: 0, and the configuration record has it.
+    let rate = u16::try_from(audio.sample_rate.per_second()).unwrap_or(0);
+    let entry = mp4::Audio {
+        data_reference_index: 1,
+        channel_count: audio.channels.into(),
+        sample_size: 16,
+        sample_rate: rate.into(),
+    };
+    match audio.codec {
+        AudioCodec::Aac => {
+            let config = mp4::esds::DecoderConfig {
+                object_type_indication: 0x40, // MPEG-4 audio (ISO/IEC 14496-1 table 5)
+                stream_type: 5,               // audio stream
+                dec_specific: Some(mp4::esds::DecoderSpecific {
+                    raw: audio.record.to_vec(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            };
+            let es_desc = mp4::esds::EsDescriptor { dec_config: config, ..Default::default() };
+            mp4::Mp4a { audio: entry, esds: mp4::Esds { es_desc }, btrt: None, taic: None }.into()
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Access: who may publish to which stream.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use subtle::ConditionallySelectable;
+
+use crate::media::StreamName;
+
+use super::key::{self, KeyHash};
+use super::settings::DeclaredStream;
+use super::throttle::Throttle;
+
+/// What a publisher claims. Two forms (the outside contract): `path` is the key alone and finds its
+/// stream; or `path` is the stream's name and `key` came with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// What follows the application in the publish URL, without its query.
+    pub path: &'a str,
+    /// The key of the URL's query, when it has one.
+    pub key: Option<&'a str>,
+    /// Who asks.
+    pub address: IpAddr,
+    /// When.
+    pub now: Instant,
+}
+
+/// The answer to a [`Claim`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// May publish to this stream.
+    Allow(StreamName),
+    /// May not; the driver waits `delay` before it says so.
+    Refuse {
+        /// What to tell the peer.
+        reason: Refused,
+        /// 200 to 400 ms, so that guessing is slow and timing says nothing.
+        delay: Duration,
+    },
+}
+
+/// Why a claim is refused, in words for the peer. An unknown stream and a wrong key sound the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such stream and key.
+    #[error("the stream key is wrong, or there is no such stream; check the key in the encoder's settings")]
+    WrongKey,
+    /// Ten failures within a minute.
+    #[error("too many wrong stream keys from this address; wait a minute and try again")]
+    TooMany,
+    /// Open publishing, but the path is not a name.
+    #[error("that is not a stream name: use letters, digits, '-' and '_'")]
+    BadName,
+}
+
+/// Every stream with its keys' hashes, and the memory of who failed.
+#[derive(Debug)]
+pub struct Access {
+    streams: Vec<DeclaredStream>,
+    open: bool,
+    throttle: Mutex<Throttle>,
+}
+
+impl Access {
+    /// Access to `streams`; with `open`, to every valid name without a key as well.
+    pub fn new(streams: Vec<DeclaredStream>, open: bool) -> Self {
+        Self { streams, open, throttle: Mutex::default() }
+    }
+
+    /// Whether there is a stream of this name to wait for.
+    pub fn knows(&self, name: &StreamName) -> bool {
+        self.open || self.streams.iter().any(|stream| stream.name == *name)
+    }
+
+    /// Decides on a claim.
+    pub fn authorize(&self, claim: &Claim<'_>) -> Verdict {
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        if throttle.exhausted(claim.address, claim.now) {
+            return refuse(Refused::TooMany);
+        }
+        let found = self.search(claim).cloned();
+        let open = || self.open.then(|| StreamName::parse(claim.path));
+        match found.map(Ok).or_else(open) {
+            Some(Ok(name)) => {
+                throttle.succeeded(claim.address);
+                Verdict::Allow(name)
+            }
+            Some(Err(_)) => refuse(Refused::BadName),
+            None => {
+                throttle.failed(claim.address, claim.now);
+                refuse(Refused::WrongKey)
+            }
+        }
+    }
+
+    /// The stream the claim's key opens. Every candidate is hashed and compared, whichever matches.
+    fn search(&self, claim: &Claim<'_>) -> Option<&StreamName> {
+        let key = claim.key.unwrap_or(claim.path);
+        if key::check_key(key).is_err() {
+            return None;
+        }
+        let mut at = u64::MAX;
+        let candidates = self.streams.iter().zip(0_u64..);
+        for (hash, index) in candidates.flat_map(|(s, i)| s.keys.iter().map(move |k: &KeyHash| (k, i))) {
+            at.conditional_assign(&index, hash.matches(key));
+        }
+        let stream = self.streams.get(usize::try_from(at).ok()?)?;
+        let named = claim.key.is_none() || stream.name.as_str() == claim.path;
+        named.then_some(&stream.name)
+    }
+}
+
+fn refuse(reason: Refused) -> Verdict {
+    let mut chance = [0_u8; 2];
+    // Without randomness the longest delay still hides the timing.
+    let spread = getrandom::fill(&mut chance).map_or(200, |()| u64::from(u16::from_le_bytes(chance)) % 201);
+    Verdict::Refuse { reason, delay: Duration::from_millis(200 + spread) }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests need some instant to count from")]
+mod tests {
+    use super::*;
+
+    fn stream(name: &str, keys: &[&str]) -> DeclaredStream {
+        let keys = keys.iter().map(|key| KeyHash::new(key).unwrap()).collect();
+        DeclaredStream { name: StreamName::parse(name).unwrap(), keys }
+    }
+
+    fn access(open: bool) -> Access {
+        Access::new(vec![stream("cam", &["key-one", "key-two"]), stream("a/b", &["other"])], open)
+    }
+
+    fn asks(access: &Access, path: &str, key: Option<&str>) -> Result<String, Refused> {
+        let claim = Claim { path, key, address: [192, 0, 2, 7].into(), now: Instant::now() };
+        match access.authorize(&claim) {
+            Verdict::Allow(name) => Ok(name.to_string()),
+            Verdict::Refuse { reason, delay } => {
+                assert!((200..=400).contains(&delay.as_millis()), "{delay:?}");
+                Err(reason)
+            }
+        }
+    }
+
+    #[test]
+    fn the_key_alone_finds_its_stream() {
+        for (key, name) in [("key-one", "cam"), ("key-two", "cam"), ("other", "a/b")] {
+            assert_eq!(asks(&access(false), key, None).as_deref(), Ok(name));
+        }
+    }
+
+    #[test]
+    fn a_name_needs_its_own_key() {
+        let access = access(false);
+        assert_eq!(asks(&access, "cam", Some("key-two")).as_deref(), Ok("cam"));
+        assert_eq!(asks(&access, "a/b", Some("other")).as_deref(), Ok("a/b"));
+        assert_eq!(asks(&access, "cam", Some("other")), Err(Refused::WrongKey), "another stream's key");
+        assert_eq!(asks(&access, "cam", None), Err(Refused::WrongKey), "the name is no key");
+        assert_eq!(asks(&access, "nobody", Some("key-one")), Err(Refused::WrongKey), "no such stream");
+        assert_eq!(asks(&access, "cam", Some("")), Err(Refused::WrongKey));
+        assert_eq!(asks(&access, "", None), Err(Refused::WrongKey));
+    }
+
+    #[test]
+    fn open_publishing_takes_any_valid_name() {
+        let access = access(true);
+        assert_eq!(asks(&access, "anything/at.all", None).as_deref(), Ok("anything/at.all"));
+        assert_eq!(asks(&access, "key-one", None).as_deref(), Ok("cam"), "a key still finds its stream");
+        assert_eq!(asks(&access, "../etc", None), Err(Refused::BadName));
+    }
+
+    #[test]
+    fn ten_wrong_keys_close_the_door_for_a_right_one_too() {
+        let access = access(false);
+        for n in 0..10 {
+            assert_eq!(asks(&access, &format!("guess-{n}"), None), Err(Refused::WrongKey));
+        }
+        assert_eq!(asks(&access, "key-one", None), Err(Refused::TooMany));
+    }
+}

@@ -1,0 +1,179 @@
+//! Metrics: what is counted, in OpenMetrics text. No label is chosen by a peer.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Every counter and gauge of the server. Shared by reference; each is one atomic.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Open RTMP connections.
+    pub rtmp_connections: Gauge,
+    /// Accepted publishes.
+    pub publishes: Counter,
+    /// Publishers live now.
+    pub publishers: Gauge,
+    /// Publish attempts refused for their key.
+    pub refused_auth: Counter,
+    /// Bytes read from encoders.
+    pub received: Counter,
+    /// Frames taken from encoders.
+    pub frames: Counter,
+    /// Bad frames passed over.
+    pub discarded: Counter,
+    /// Open HTTP connections.
+    pub http_connections: Gauge,
+    /// Requests held now.
+    pub holds: Gauge,
+    requests: Family<RequestLabels, Counter>,
+    limits: Family<LimitLabels, Counter>,
+    registry: Registry,
+}
+
+/// What kind of thing was asked for, and how it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum RequestClass {
+    /// Multivariant and media playlists.
+    Playlist,
+    /// Init sections, parts, segments.
+    Media,
+    /// Pages and their assets.
+    Page,
+    /// Health and everything else.
+    Other,
+}
+
+/// Which bound was hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Limit {
+    /// RTMP connections in all.
+    RtmpConnections,
+    /// RTMP connections of one address.
+    RtmpConnectionsPerAddress,
+    /// HTTP connections in all.
+    HttpConnections,
+    /// HTTP connections of one address.
+    HttpConnectionsPerAddress,
+    /// File descriptors: accepting had to wait.
+    Descriptors,
+    /// A request head that did not end in time.
+    HeadTime,
+    /// A kept-alive connection with nothing asked.
+    Idle,
+    /// A response nobody read.
+    WriteStall,
+    /// A request head or target that is too large.
+    RequestSize,
+    /// Held requests, by any of their bounds.
+    Holds,
+    /// A held request whose time ran out.
+    HoldTime,
+    /// An encoder that went against a bound of its conversation.
+    Rtmp,
+    /// Bytes waiting for an encoder that does not read.
+    RtmpOutbound,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    class: RequestClass,
+    code: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: Limit,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            rtmp_connections: Gauge::default(),
+            publishes: Counter::default(),
+            publishers: Gauge::default(),
+            refused_auth: Counter::default(),
+            received: Counter::default(),
+            frames: Counter::default(),
+            discarded: Counter::default(),
+            http_connections: Gauge::default(),
+            holds: Gauge::default(),
+            requests: Family::default(),
+            limits: Family::default(),
+            registry: Registry::with_prefix("rillcast"),
+        };
+        metrics.register();
+        metrics
+    }
+
+    /// Counts one answered request.
+    pub fn request(&self, class: RequestClass, code: u16) {
+        self.requests.get_or_create(&RequestLabels { class, code }).inc();
+    }
+
+    /// Counts one peer stopped by a bound.
+    pub fn limit(&self, limit: Limit) {
+        self.limits.get_or_create(&LimitLabels { limit }).inc();
+    }
+
+    /// Everything in OpenMetrics text (openmetrics.io, version 1.0.0).
+    pub fn encode(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("build", "Version of the server", version);
+        r.register("rtmp_connections", "Open RTMP connections", self.rtmp_connections.clone());
+        r.register("publishes", "Accepted publishes", self.publishes.clone());
+        r.register("publishers", "Publishers live now", self.publishers.clone());
+        r.register("refused_auth", "Publish attempts refused for their key", self.refused_auth.clone());
+        r.register_with_unit("received", "Read from encoders", Unit::Bytes, self.received.clone());
+        r.register("frames", "Frames taken from encoders", self.frames.clone());
+        r.register("discarded_frames", "Bad frames passed over", self.discarded.clone());
+        r.register("http_connections", "Open HTTP connections", self.http_connections.clone());
+        r.register("held_requests", "Requests held until their part exists", self.holds.clone());
+        r.register("http_requests", "Answered requests by class and status", self.requests.clone());
+        r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_help_type_and_the_products_prefix() {
+        let metrics = Metrics::new();
+        metrics.request(RequestClass::Playlist, 200);
+        metrics.limit(Limit::Idle);
+        metrics.received.inc_by(7);
+        let text = metrics.encode();
+        for line in [
+            "# TYPE rillcast_received_bytes counter",
+            "rillcast_received_bytes_total 7",
+            "rillcast_http_requests_total{class=\"Playlist\",code=\"200\"} 1",
+            "rillcast_limit_hits_total{limit=\"Idle\"} 1",
+            "# HELP rillcast_held_requests Requests held until their part exists.",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+        for line in text.lines().filter(|l| !l.starts_with('#')) {
+            assert!(line.starts_with("rillcast_"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Settings: everything an operator can decide, with the defaults of the product.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::media::{Limits, StreamName};
+
+use super::fault::{Fault, SettingsError};
+use super::key::KeyHash;
+
+/// The whole configuration of one run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: Listen,
+    /// The folder of the state store.
+    pub data: PathBuf,
+    /// Streams declared for this run; the store may hold more.
+    pub streams: Vec<DeclaredStream>,
+    /// Whether anyone may publish any name without a key.
+    pub open_publish: bool,
+    /// Whether to publish the built-in clip to stream `demo`.
+    pub demo: bool,
+    /// How long parts are.
+    pub latency: Latency,
+    /// Part length chosen by the operator instead of the profile's.
+    pub part: Option<Duration>,
+    /// Segment target.
+    pub segment: Duration,
+    /// How much of the past a playlist lists.
+    pub window: Duration,
+    /// How long a stream waits for a publisher that dropped.
+    pub grace: Duration,
+    /// How long a stopping server lets its connections finish.
+    pub drain: Duration,
+    /// Bounds on what peers may do.
+    pub limits: Limits,
+}
+
+/// Listening addresses. Port 0 picks a free port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Encoders.
+    pub rtmp: SocketAddr,
+    /// Players and pages.
+    pub http: SocketAddr,
+    /// Metrics and health; loopback only.
+    pub admin: SocketAddr,
+}
+
+/// The latency profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latency {
+    /// Parts of about 0.25 s, for good networks.
+    Low,
+    /// Parts of about 0.5 s.
+    Balanced,
+    /// Whole segments only.
+    Standard,
+}
+
+/// A stream and who may publish to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredStream {
+    /// Its public name.
+    pub name: StreamName,
+    /// Hashes of its keys.
+    pub keys: Vec<KeyHash>,
+}
+
+impl Latency {
+    /// Reads `low`, `balanced` or `standard`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "low" => Some(Self::Low),
+            "balanced" => Some(Self::Balanced),
+            "standard" => Some(Self::Standard),
+            _ => None,
+        }
+    }
+
+    /// The profile's part length.
+    fn part(self) -> Option<Duration> {
+        match self {
+            Self::Low => Some(Duration::from_millis(250)),
+            Self::Balanced => Some(Duration::from_millis(500)),
+            Self::Standard => None,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: Listen {
+                rtmp: ([0, 0, 0, 0], 1935).into(),
+                http: ([0, 0, 0, 0], 8080).into(),
+                admin: ([127, 0, 0, 1], 9080).into(),
+            },
+            data: PathBuf::from("data"),
+            streams: Vec::new(),
+            open_publish: false,
+            demo: false,
+            latency: Latency::Balanced,
+            part: None,
+            segment: Duration::from_secs(2),
+            window: Duration::from_secs(30),
+            grace: Duration::from_secs(10),
+            drain: Duration::from_secs(30),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// How long parts are to be; `None` when whole segments are served.
+    pub fn part_target(&self) -> Option<Duration> {
+        self.part.or_else(|| self.latency.part())
+    }
+
+    /// Whether there is nothing to publish to but what the store holds.
+    pub fn needs_store(&self) -> bool {
+        self.streams.is_empty() && !self.open_publish && !self.demo
+    }
+
+    /// Checks what no single value can show.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let rtmp = self.listen.rtmp;
+        let admin = self.listen.admin;
+        let fault = if self.open_publish && !rtmp.ip().is_loopback() {
+            Fault::OpenToAll(rtmp.port())
+        } else if !admin.ip().is_loopback() {
+            Fault::AdminToAll(admin.port())
+        } else if self.part.is_some() && self.latency == Latency::Standard {
+            Fault::PartWithoutParts
+        } else if self.part_target().is_some_and(|part| part.saturating_mul(2) > self.segment) {
+            Fault::PartTooLong
+        } else if self.window < self.segment.saturating_mul(4) {
+            Fault::WindowTooShort
+        } else {
+            return Ok(());
+        };
+        Err(SettingsError::Together(fault))
+    }
+}

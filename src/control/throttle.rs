@@ -1,0 +1,107 @@
+//! Throttle: how often one address may fail to show a key.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+/// Failures of one address within [`WINDOW`] before it is refused unheard.
+const FAILURES: u32 = 10;
+const WINDOW: Duration = Duration::from_secs(60);
+/// Addresses remembered at once; past it the oldest is forgotten.
+const ADDRESSES: usize = 4_096;
+
+/// Failed attempts by address. An IPv6 host owns its /64, so it counts as one address.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    failures: HashMap<IpAddr, Failures>,
+}
+
+#[derive(Debug)]
+struct Failures {
+    since: Instant,
+    count: u32,
+}
+
+impl Throttle {
+    /// Whether `address` has used up its attempts.
+    pub(super) fn exhausted(&mut self, address: IpAddr, now: Instant) -> bool {
+        let address = network(address);
+        match self.failures.get(&address) {
+            Some(f) if now.saturating_duration_since(f.since) >= WINDOW => {
+                self.failures.remove(&address);
+                false
+            }
+            Some(f) => f.count >= FAILURES,
+            None => false,
+        }
+    }
+
+    /// Counts one failure of `address`.
+    pub(super) fn failed(&mut self, address: IpAddr, now: Instant) {
+        let address = network(address);
+        if self.failures.len() >= ADDRESSES && !self.failures.contains_key(&address) {
+            self.make_room(now);
+        }
+        let f = self.failures.entry(address).or_insert(Failures { since: now, count: 0 });
+        f.count = f.count.saturating_add(1);
+    }
+
+    /// Forgets the failures of `address`: it has shown a key.
+    pub(super) fn succeeded(&mut self, address: IpAddr) {
+        self.failures.remove(&network(address));
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        self.failures.retain(|_, f| now.saturating_duration_since(f.since) < WINDOW);
+        if self.failures.len() >= ADDRESSES {
+            let oldest = self.failures.iter().min_by_key(|(_, f)| f.since).map(|(address, _)| *address);
+            oldest.and_then(|address| self.failures.remove(&address));
+        }
+    }
+}
+
+/// The address, or the /64 it lies in.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests need some instant to count from")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_eleventh_attempt_within_a_minute_is_refused_and_later_ones_are_heard() {
+        let (mut t, now, ip) = (Throttle::default(), Instant::now(), IpAddr::from([192, 0, 2, 1]));
+        for _ in 0..FAILURES {
+            assert!(!t.exhausted(ip, now));
+            t.failed(ip, now);
+        }
+        assert!(t.exhausted(ip, now));
+        assert!(!t.exhausted([192, 0, 2, 2].into(), now), "others are not touched");
+        assert!(!t.exhausted(ip, now + WINDOW));
+    }
+
+    #[test]
+    fn a_success_forgets_the_failures() {
+        let (mut t, now, ip) = (Throttle::default(), Instant::now(), IpAddr::from([192, 0, 2, 1]));
+        (0..FAILURES).for_each(|_| t.failed(ip, now));
+        t.succeeded(ip);
+        assert!(!t.exhausted(ip, now));
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_address_and_memory_is_bounded() {
+        let (mut t, now) = (Throttle::default(), Instant::now());
+        (0..FAILURES)
+            .for_each(|n| t.failed(Ipv6Addr::from_bits((0x2001 << 112) + u128::from(n)).into(), now));
+        assert!(t.exhausted("2001::ffff".parse().unwrap(), now));
+        for n in 0..2 * ADDRESSES as u32 {
+            t.failed(IpAddr::from(n.to_be_bytes()), now);
+        }
+        assert_eq!(t.failures.len(), ADDRESSES);
+    }
+}

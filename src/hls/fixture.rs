@@ -1,0 +1,212 @@
+//! Views built by hand for the tests of this room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::base::Rope;
+use crate::live::{Bandwidth, Constants, Memo, OpenSegment, PartPos, Report, View};
+use crate::media::{
+    AudioCodec, AudioConfig, CodecConfig, FrameRate, Timescale, Track, TrackId, VideoCodec, VideoConfig,
+    WallTime,
+};
+use crate::packager::{Init, Part, Segment, SegmentHead};
+
+/// The wall clock of the first frame of segment 1: 2026-11-21T09:30:00Z.
+const ANCHOR: WallTime = WallTime { unix_micros: 1_795_253_400_000_000 };
+
+pub(super) fn video_track() -> Track {
+    let config = VideoConfig {
+        codec: VideoCodec::Avc,
+        record: Bytes::new(),
+        codecs: "avc1.64001f".into(),
+        width: 1_280,
+        height: 720,
+        pixel_aspect: (1, 1),
+        frame_rate: FrameRate::new(30, 1),
+        colour: None,
+    };
+    Track { id: TrackId::VIDEO, config: CodecConfig::Video(config) }
+}
+
+pub(super) fn audio_track() -> Track {
+    let config = AudioConfig {
+        codec: AudioCodec::Aac,
+        record: Bytes::new(),
+        codecs: "mp4a.40.2".into(),
+        sample_rate: Timescale::new(48_000).unwrap(),
+        channels: 2,
+        frame_samples: 1_024,
+    };
+    Track { id: TrackId::AUDIO, config: CodecConfig::Audio(config) }
+}
+
+/// A rendition that is fed part by part: segments of `per_segment` parts of half a second each, the
+/// first of a segment independent, TARGETDURATION 2, PART-TARGET 0.51.
+#[derive(Clone)]
+pub(super) struct Builder {
+    pub(super) constants: Constants,
+    pub(super) segments: Vec<Arc<Segment>>,
+    pub(super) open: Option<OpenSegment>,
+    pub(super) listed_from: usize,
+    pub(super) discontinuity_sequence: u64,
+    pub(super) reports: Vec<Report>,
+    pub(super) ended: bool,
+    pub(super) bandwidth: Bandwidth,
+    next_part: u64,
+    next_msn: u64,
+    init: u32,
+    epoch: u32,
+    fresh_epoch: bool,
+    clock: i64,
+}
+
+impl Builder {
+    pub(super) fn new(track: Track) -> Self {
+        Self {
+            constants: Constants {
+                track,
+                target_duration: 2,
+                part_target: Some(Duration::from_millis(510)),
+                part_hold_back: Duration::from_millis(1_530),
+                hold_back: Duration::from_secs(6),
+            },
+            segments: Vec::new(),
+            open: None,
+            listed_from: 0,
+            discontinuity_sequence: 0,
+            reports: Vec::new(),
+            ended: false,
+            bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },
+            next_part: 0,
+            next_msn: 1,
+            init: 0,
+            epoch: 0,
+            fresh_epoch: false,
+            clock: 0,
+        }
+    }
+
+    /// Video with `closed` segments of four parts and `open` parts in the next one.
+    pub(super) fn video(closed: usize, open: usize) -> Self {
+        let mut builder = Self::new(video_track());
+        (0..closed).for_each(|_| builder.segment(4));
+        builder.parts(open);
+        builder
+    }
+
+    /// The next part, in a segment opened for it if there is none.
+    pub(super) fn part(&mut self) {
+        self.put(false);
+    }
+
+    /// The next part, of which nothing came.
+    pub(super) fn gap(&mut self) {
+        self.put(true);
+    }
+
+    fn put(&mut self, gap: bool) {
+        let scale = self.constants.timescale();
+        let duration = i64::from(scale.per_second()) / 2;
+        let seconds = self.clock * 1_000_000 / i64::from(scale.per_second());
+        let discontinuity = std::mem::take(&mut self.fresh_epoch);
+        let open = self.open.get_or_insert_with(|| OpenSegment {
+            head: SegmentHead {
+                msn: self.next_msn,
+                epoch: self.epoch,
+                discontinuity,
+                init: Arc::new(Init { number: self.init, bytes: Bytes::from_static(b"init") }),
+                date_time: ANCHOR.plus_micros(seconds),
+                independent: true,
+            },
+            parts: Vec::new(),
+        });
+        let index = u32::try_from(open.parts.len()).unwrap();
+        let mut body = Rope::default();
+        if !gap {
+            body.push(Bytes::from(format!("head {} ", self.next_part)));
+            body.push(Bytes::from(format!("body {};", self.next_part)));
+        }
+        open.parts.push(Arc::new(Part {
+            number: self.next_part,
+            msn: self.next_msn,
+            index,
+            start: self.clock,
+            duration,
+            independent: !gap && (index == 0 || self.constants.track.id == TrackId::AUDIO),
+            gap,
+            body,
+        }));
+        self.next_part += 1;
+        self.clock += duration;
+    }
+
+    pub(super) fn parts(&mut self, count: usize) {
+        (0..count).for_each(|_| self.part());
+    }
+
+    /// Closes the open segment, which has a part.
+    pub(super) fn close(&mut self) {
+        let open = self.open.take().unwrap();
+        self.segments.push(Arc::new(Segment {
+            start: open.parts[0].start,
+            duration: open.parts.iter().map(|part| part.duration).sum(),
+            head: open.head,
+            parts: open.parts,
+        }));
+        self.next_msn += 1;
+    }
+
+    pub(super) fn segment(&mut self, parts: usize) {
+        self.parts(parts);
+        self.close();
+    }
+
+    /// What comes next is a new epoch with a new init section.
+    pub(super) fn new_epoch(&mut self) {
+        self.epoch += 1;
+        self.init += 1;
+        self.fresh_epoch = true;
+    }
+
+    /// Serves whole segments only.
+    pub(super) fn standard(mut self) -> Self {
+        self.constants.part_target = None;
+        self
+    }
+
+    /// Takes the oldest `count` segments out of what is kept.
+    pub(super) fn evict(&mut self, count: usize) {
+        self.segments.drain(..count);
+        self.listed_from = self.listed_from.saturating_sub(count);
+    }
+
+    pub(super) fn end(&mut self) {
+        if self.open.is_some() {
+            self.close();
+        }
+        self.ended = true;
+    }
+
+    /// Another rendition that is at (`msn`, `part`).
+    pub(super) fn report(&mut self, track: TrackId, msn: u64, part: u32) {
+        self.reports.push(Report { track, last: PartPos { msn, part } });
+    }
+
+    pub(super) fn view(&self) -> View {
+        View {
+            constants: Arc::new(self.constants.clone()),
+            segments: self.segments.clone(),
+            listed_from: self.listed_from,
+            discontinuity_sequence: self.discontinuity_sequence,
+            open: self.open.clone(),
+            next_msn: self.next_msn,
+            next_part: self.next_part,
+            reports: self.reports.clone(),
+            ended: self.ended,
+            bandwidth: self.bandwidth,
+            memo: Memo::default(),
+        }
+    }
+}

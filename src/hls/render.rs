@@ -1,0 +1,132 @@
+//! Rendering: a view becomes a playlist, once for each variant, and every reader is handed the same bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::gzip::compressed;
+use super::route::File;
+use crate::live::{Report, View};
+use crate::m3u8::{Head, Media, Open, Part, RenditionReport, Seconds, Segment, ServerControl};
+use crate::media::{Ticks, Timescale, TrackId};
+use crate::packager;
+
+/// Slots of `View::memo` that this room uses; later variants (delta updates) take the next ones.
+const PLAIN: usize = 0;
+const GZIP: usize = 1;
+
+/// The media playlist of a view as text, compressed if `gzip`. Made at most once a view, then shared.
+pub(super) fn text(view: &View, gzip: bool) -> Bytes {
+    let plain = || view.memo.get(PLAIN, || Bytes::from(playlist(view).render()));
+    if gzip { view.memo.get(GZIP, || compressed(&plain())) } else { plain() }
+}
+
+/// The media playlist of a view, as a value.
+///
+/// Every URI in it is relative to the playlist, whatever host or query it was asked with: one body is
+/// right for everybody, and no cache can be made to keep somebody's token.
+pub fn playlist(view: &View) -> Media {
+    let constants = &view.constants;
+    let parted = constants.part_target.is_some();
+    let mut init = None;
+    let with_parts_from = if parted { first_with_parts(view) } else { usize::MAX };
+    let segments = view.listed().iter().enumerate().map(|(index, segment)| Segment {
+        head: head(&segment.head, &mut init),
+        gap: segment.is_empty(),
+        parts: if index < with_parts_from { Vec::new() } else { parts(&segment.parts, view) },
+        duration: Seconds::nearest(Ticks::new(segment.duration, constants.timescale())),
+        uri: File::Segment(segment.head.msn).to_string(),
+    });
+    let segments = segments.collect();
+    // A head with nothing after it would be about nothing: it is listed together with its first part.
+    let open = view.open.as_ref().filter(|open| parted && !open.parts.is_empty());
+    let open = open.map(|open| Open { head: head(&open.head, &mut init), parts: parts(&open.parts, view) });
+    Media {
+        independent_segments: false,
+        target_duration: constants.target_duration,
+        server_control: ServerControl {
+            can_block_reload: true,
+            part_hold_back: parted.then(|| constants.part_hold_back.into()),
+            hold_back: Some(constants.hold_back.into()),
+        },
+        part_target: constants.part_target.map(Seconds::from),
+        media_sequence: view.media_sequence(),
+        discontinuity_sequence: view.discontinuity_sequence,
+        segments,
+        open,
+        hint: (parted && !view.ended).then(|| File::Part(view.next_part).to_string()),
+        reports: view.reports.iter().map(|report| self::report(report, view, parted)).collect(),
+        ended: view.ended,
+    }
+}
+
+/// Index among the listed segments of the first whose parts are listed too.
+///
+/// Parts leave the playlist once they are further than three target durations from its end (§6.2.2),
+/// all parts of a segment together: some players number the parts of a segment by what is listed. They
+/// stay as long as PART-HOLD-BACK reaches into the segment, since players start there.
+fn first_with_parts(view: &View) -> usize {
+    let constants = &view.constants;
+    let per_second = i128::from(constants.timescale().per_second());
+    let keep = i128::from(constants.target_duration) * 3 * per_second;
+    let reach = ticks(constants.part_hold_back.as_micros(), constants.timescale());
+    let open = view.open.iter().flat_map(|open| &open.parts);
+    let mut end: i128 = open.map(|part| i128::from(part.duration)).sum();
+    let mut first = view.listed().len();
+    for segment in view.listed().iter().rev() {
+        let start = end + i128::from(segment.duration);
+        if start > keep && end >= reach {
+            break;
+        }
+        first -= 1;
+        end = start;
+    }
+    first
+}
+
+fn ticks(micros: u128, scale: Timescale) -> i128 {
+    let ticks = micros.saturating_mul(u128::from(scale.per_second())) / 1_000_000;
+    i128::try_from(ticks).unwrap_or(i128::MAX)
+}
+
+/// The tags of a segment; EXT-X-MAP only where the init section is another than `init`, the last one named.
+fn head(head: &packager::SegmentHead, init: &mut Option<u32>) -> Head {
+    let number = head.init.number;
+    let changed = init.replace(number) != Some(number);
+    Head {
+        discontinuity: head.discontinuity,
+        map: changed.then(|| File::Init(number).to_string()),
+        date_time: Some(head.date_time),
+    }
+}
+
+fn parts(parts: &[Arc<packager::Part>], view: &View) -> Vec<Part> {
+    let scale = view.constants.timescale();
+    let line = |part: &Arc<packager::Part>| Part {
+        duration: Seconds::floor(Ticks::new(part.duration, scale)),
+        uri: File::Part(part.number).to_string(),
+        independent: part.independent,
+        gap: part.gap,
+    };
+    parts.iter().map(line).collect()
+}
+
+/// How far another rendition is. Where no parts are listed, what counts is whole segments: the other
+/// rendition has closed those before the one its last part is in, and sequence numbers are common to all.
+fn report(report: &Report, view: &View, parted: bool) -> RenditionReport {
+    let closed = view.next_msn.saturating_sub(1);
+    RenditionReport {
+        uri: sibling(report.track),
+        last_msn: if parted { report.last.msn } else { report.last.msn.min(closed) },
+        last_part: parted.then(|| report.last.part.into()),
+    }
+}
+
+/// The media playlist of another rendition of the same generation, relative to this one's: it resolves to
+/// the URL in the multivariant playlist, by which players match the two.
+fn sibling(track: TrackId) -> String {
+    format!("../{track}/{}", File::Playlist)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Why a publish cannot go on, or not begin; and what is worth telling the publisher meanwhile.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::media::{StreamName, TrackId};
+use crate::packager;
+
+/// What a publisher is known to send, from its announcement; `None` where it did not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Expect {
+    /// Whether there is video.
+    pub video: Option<bool>,
+    /// Whether there is audio.
+    pub audio: Option<bool>,
+    /// Announced frame rate of the video.
+    pub frame_rate: Option<crate::media::FrameRate>,
+    /// Announced bits per second of everything together.
+    pub bitrate: Option<u64>,
+}
+
+/// Why a publish is refused or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody is live on the stream.
+    #[error("stream {0} already has a publisher")]
+    Busy(StreamName),
+    /// Video without a keyframe.
+    #[error("no keyframe within {waited:.1?} of video: set the encoder's keyframe interval to 2 s")]
+    NoKeyframe {
+        /// Since the first frame.
+        waited: Duration,
+    },
+    /// All timestamps are the same.
+    #[error("timestamps stand still at {at} ms: the encoder sends no usable clock")]
+    ClockStopped {
+        /// The timestamp, in milliseconds.
+        at: i64,
+    },
+    /// Timestamps are far apart though frames are not.
+    #[error("timestamps are {step} ms apart from frame to frame: RTMP wants milliseconds, not microseconds")]
+    ClockUnit {
+        /// The last step, in milliseconds.
+        step: i64,
+    },
+    /// The packager refuses.
+    #[error(transparent)]
+    Packager(#[from] packager::Error),
+}
+
+/// Something about the input that viewers will notice, with what was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Notice {
+    /// Segments cannot all begin with a keyframe.
+    LongGop {
+        /// Distance between keyframes, in milliseconds.
+        millis: i64,
+    },
+    /// The source's clock jumped, and a new epoch began.
+    ClockJump(TrackId),
+    /// A new configuration began a new epoch.
+    NewConfig(TrackId),
+    /// A track began after the stream's tracks were settled.
+    LateTrack(TrackId),
+    /// Pictures come at no steady rate: each part waits for one frame more.
+    NoSteadyRate,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LongGop { millis } => {
+                let seconds = *millis as f64 / 1_000.0;
+                write!(
+                    f,
+                    "keyframes every {seconds:.1} s: segments are cut without one; set the keyframe interval to 2 s"
+                )
+            }
+            Self::ClockJump(track) => {
+                write!(f, "timestamps of {track} jumped: playback goes on behind a discontinuity")
+            }
+            Self::NewConfig(track) => {
+                write!(f, "configuration of {track} changed: playback goes on behind a discontinuity")
+            }
+            Self::LateTrack(track) => {
+                write!(f, "{track} began after the stream did: it is left out until the next publish")
+            }
+            Self::NoSteadyRate => f.write_str("no steady frame rate: parts are published one frame later"),
+        }
+    }
+}

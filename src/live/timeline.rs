@@ -1,0 +1,195 @@
+//! Timeline: the generation's one clock. It maps each epoch's audio and video jointly, so that their
+//! offset is never lost, and stays monotonic whatever the source's timestamps do.
+//!
+//! ```text
+//!   source ms      0 ····· 80 (first key picture) ········▶   jittery, arbitrary zero, may jump
+//!                          │ origin
+//!   media ticks           1 s (epoch.media) ··············▶   exact grids, never backwards
+//! ```
+//! Video decode times are moved on by the first keyframe's composition offset, and every offset is
+//! reduced by it: presentation times stay, and the first one of a GOP equals its decode time, as `cmf2`
+//! wants without an edit list. The amount is taken once an epoch, never per GOP.
+
+use std::time::Instant;
+
+use super::clock::{Clock, Grid};
+use super::settle::presentation;
+use crate::media::{
+    CodecConfig, Frame, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, WallTime, rescale,
+};
+use crate::packager::Epoch;
+
+/// Media time at which a generation starts: room for the audio frame that began before the first picture.
+const LEAD_IN: Ticks = Ticks { value: 90_000, scale: Timescale::VIDEO };
+/// A step back by more than this, or forward by more than was waited, is not the same clock any more.
+const JUMP_BACK_MS: i64 = 1_000;
+const JUMP_AHEAD_MS: i64 = 3_000;
+/// Frames in a row that must agree on a new clock before it is believed.
+const AGREE: u32 = 3;
+
+/// One track within the current epoch.
+#[derive(Debug)]
+struct TrackTime {
+    id: TrackId,
+    scale: Timescale,
+    clock: Clock,
+    /// Source time, in milliseconds, of the epoch's start.
+    origin: i64,
+    /// Milliseconds by which decode times are moved on and offsets reduced.
+    delay: i64,
+    /// Decode time and arrival of its last frame in this epoch.
+    last: Option<(i64, Instant)>,
+    /// The last unbelievable source time, and how many in a row agreed.
+    stray: Option<(i64, u32)>,
+}
+
+/// The generation's clock.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    lead: TrackId,
+    epoch: Epoch,
+    tracks: Vec<TrackTime>,
+    /// End of the latest frame placed, in microseconds of media time.
+    end: i64,
+    jumped: Option<TrackId>,
+}
+
+impl Timeline {
+    /// A timeline whose first epoch starts with `first`, a keyframe of the track that leads.
+    pub(super) fn new(tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) -> Self {
+        let epoch = Epoch { number: 0, media: LEAD_IN, wall };
+        let mut timeline = Self { lead: first.track, epoch, tracks: Vec::new(), end: 0, jumped: None };
+        timeline.start(tracks, rate, first);
+        timeline
+    }
+
+    /// The current epoch.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The track whose keyframes begin epochs.
+    pub(super) fn lead(&self) -> TrackId {
+        self.lead
+    }
+
+    /// The track whose clock has jumped for good: a new epoch should begin at the next keyframe.
+    pub(super) fn jumped(&self) -> Option<TrackId> {
+        self.jumped
+    }
+
+    /// Begins a new epoch with `first`, a keyframe of the leading track, right after the last frame.
+    pub(super) fn begin(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) {
+        let media = Ticks::new(self.end, Timescale::MICROS).to(Timescale::VIDEO);
+        self.epoch = Epoch { number: self.epoch.number.saturating_add(1), media, wall };
+        self.jumped = None;
+        self.start(tracks, rate, first);
+    }
+
+    fn start(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame) {
+        let origin = presentation(first);
+        let delay = Ticks::new(first.cts, first.dts.scale).to(Timescale::MILLIS).value;
+        let media = self.epoch.media;
+        self.tracks = tracks
+            .iter()
+            .map(|track| {
+                let scale = track.timescale();
+                let base = media.to(scale).value;
+                let grid = match (&track.config, rate) {
+                    (CodecConfig::Video(_), Some(rate)) => {
+                        Grid::Rate { rate, anchor: base, next: 0, noise: 0 }
+                    }
+                    (CodecConfig::Video(_), None) => Grid::Free { last: None, step: 1 },
+                    (CodecConfig::Audio(audio), _) => {
+                        Grid::Samples { frame: i64::from(audio.frame_samples.max(1)), next: base }
+                    }
+                };
+                let delay = if track.id.kind == TrackKind::Video { delay } else { 0 };
+                let clock = Clock::new(scale, grid);
+                TrackTime { id: track.id, scale, clock, origin, delay, last: None, stray: None }
+            })
+            .collect();
+    }
+
+    /// The frame on the generation's clock; `None` when it began before the epoch did, or has no track.
+    pub(super) fn place(&mut self, frame: Frame) -> Option<Frame> {
+        let media = self.epoch.media;
+        let lead = self.tracks.iter().find(|time| time.id == self.lead);
+        let now = lead.and_then(|time| time.now(frame.arrival));
+        let time = self.tracks.iter_mut().find(|time| time.id == frame.track)?;
+        let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(time.delay);
+        let base = media.to(time.scale).value;
+        if time.last.is_none() && !time.begin(source, base, now) {
+            return None;
+        }
+        let at = time.at(source, base);
+        let place = if time.jumps(at, source, frame.arrival) {
+            if time.stray.is_some_and(|(_, agreed)| agreed >= AGREE) {
+                self.jumped = Some(frame.track);
+            }
+            time.clock.restamp(at)
+        } else {
+            time.stray = None;
+            time.clock.place(at)
+        };
+        time.last = Some((place.dts, frame.arrival));
+        let millis = Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value;
+        let cts = time.clock.offset(millis.saturating_sub(time.delay));
+        let end = place.dts.saturating_add(place.duration.unwrap_or(1));
+        self.end = self.end.max(rescale(end, time.scale, Timescale::MICROS).saturating_add(1));
+        Some(Frame { dts: Ticks::new(place.dts, time.scale), cts, duration: place.duration, ..frame })
+    }
+}
+
+impl TrackTime {
+    /// Media time at `arrival`, by the last frame and the time since.
+    fn now(&self, arrival: Instant) -> Option<Ticks> {
+        let (dts, last) = self.last?;
+        let since = i64::try_from(arrival.saturating_duration_since(last).as_micros()).unwrap_or(0);
+        let since = Ticks::new(since, Timescale::MICROS).to(self.scale).value;
+        Some(Ticks::new(dts.saturating_add(since), self.scale))
+    }
+
+    /// Media time of `source` milliseconds under the epoch's mapping.
+    fn at(&self, source: i64, base: i64) -> i64 {
+        base.saturating_add(Ticks::millis(source.saturating_sub(self.origin)).to(self.scale).value)
+    }
+
+    /// Fixes the mapping with the track's first frame of the epoch; whether that frame is part of it.
+    ///
+    /// Sound may begin a frame before the first picture. A track whose origin is far from the leader's
+    /// runs on a clock of its own: what arrives together belongs together.
+    fn begin(&mut self, source: i64, base: i64, lead: Option<Ticks>) -> bool {
+        let lead = lead.map_or(base, |lead| lead.to(self.scale).value);
+        let off = self.at(source, base).saturating_sub(lead);
+        if Ticks::new(off, self.scale).to(Timescale::MILLIS).value.abs() > JUMP_AHEAD_MS {
+            self.origin = self.origin.saturating_add(Ticks::new(off, self.scale).to(Timescale::MILLIS).value);
+        }
+        let at = self.at(source, base);
+        let Grid::Samples { frame, next } = self.clock.grid_mut() else { return true };
+        let rounding = i64::from(self.scale.per_second()) / 500;
+        if at < base.saturating_sub(*frame).saturating_sub(rounding) {
+            return false;
+        }
+        *next = at;
+        true
+    }
+
+    /// Whether `at` cannot be the same clock going on.
+    fn jumps(&mut self, at: i64, source: i64, arrival: Instant) -> bool {
+        let Some((expected, (_, last))) = self.clock.expected().zip(self.last) else { return false };
+        let off = Ticks::new(at.saturating_sub(expected), self.scale).to(Timescale::MILLIS).value;
+        let waited = i64::try_from(arrival.saturating_duration_since(last).as_millis()).unwrap_or(i64::MAX);
+        if off >= -JUMP_BACK_MS && off.saturating_sub(waited) <= JUMP_AHEAD_MS {
+            return false;
+        }
+        let agreed = match self.stray {
+            Some((before, agreed)) if source.saturating_sub(before).abs() < JUMP_BACK_MS => {
+                agreed.saturating_add(1)
+            }
+            _ => 1,
+        };
+        self.stray = Some((source, agreed));
+        true
+    }
+}

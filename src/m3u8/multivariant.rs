@@ -1,0 +1,196 @@
+//! Multivariant playlist: what may be played, printed through `m3u8-rs`.
+
+use std::collections::HashMap;
+
+use m3u8_rs::{
+    AlternativeMedia, AlternativeMediaType, ClosedCaptionGroupId, MasterPlaylist, QuotedOrUnquoted,
+    Resolution, VariantStream,
+};
+
+use crate::media::FrameRate;
+
+/// A multivariant playlist (§4.4.6).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Multivariant {
+    /// EXT-X-INDEPENDENT-SEGMENTS: every segment of every rendition starts where decoding can start.
+    pub independent_segments: bool,
+    /// EXT-X-MEDIA:TYPE=AUDIO, all in the group [`Multivariant::AUDIO_GROUP`].
+    pub audio: Vec<Audio>,
+    /// EXT-X-STREAM-INF, the preferred one first.
+    pub variants: Vec<Variant>,
+}
+
+/// One audio rendition (§4.4.6.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audio {
+    /// NAME, for people; unique in the group.
+    pub name: String,
+    /// LANGUAGE as an RFC 5646 tag, when it is known.
+    pub language: Option<String>,
+    /// CHANNELS: the channel count.
+    pub channels: Option<u8>,
+    /// DEFAULT=YES; at most one of the group.
+    pub default: bool,
+    /// URI of its media playlist.
+    pub uri: String,
+}
+
+/// One variant (§4.4.6.2).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Variant {
+    /// Its media playlist.
+    pub uri: String,
+    /// BANDWIDTH: peak segment bit rate of the dearest combination, in bits per second.
+    pub bandwidth: u64,
+    /// AVERAGE-BANDWIDTH, in bits per second.
+    pub average_bandwidth: Option<u64>,
+    /// CODECS: an RFC 6381 string for every format in every rendition it refers to.
+    pub codecs: Vec<String>,
+    /// RESOLUTION: width and height in pixels; `None` without video.
+    pub resolution: Option<(u32, u32)>,
+    /// FRAME-RATE; `None` without video, or not measured yet.
+    pub frame_rate: Option<FrameRate>,
+    /// Whether the audio group belongs to it: AUDIO.
+    pub audio: bool,
+}
+
+impl Multivariant {
+    /// GROUP-ID of the audio renditions.
+    pub const AUDIO_GROUP: &'static str = "audio";
+
+    /// The whole text.
+    pub fn render(&self) -> String {
+        let playlist = MasterPlaylist {
+            // What the media playlists need (EXT-X-MAP); nothing here asks for more.
+            version: Some(6),
+            independent_segments: self.independent_segments,
+            alternatives: self.audio.iter().map(Audio::tag).collect(),
+            variants: self.variants.iter().map(Variant::tag).collect(),
+            ..MasterPlaylist::default()
+        };
+        let mut text = Vec::with_capacity(1_024);
+        // Writing to a Vec cannot fail, and every string given to the crate came from a String.
+        let _infallible = playlist.write_to(&mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl Audio {
+    fn tag(&self) -> AlternativeMedia {
+        AlternativeMedia {
+            media_type: AlternativeMediaType::Audio,
+            uri: Some(quotable(&self.uri)),
+            group_id: Multivariant::AUDIO_GROUP.to_owned(),
+            language: self.language.as_deref().map(quotable),
+            name: quotable(&self.name),
+            default: self.default,
+            // A default must be selectable by itself; another is when its language says for whom.
+            autoselect: self.default || self.language.is_some(),
+            channels: self.channels.map(|count| count.to_string()),
+            ..AlternativeMedia::default()
+        }
+    }
+}
+
+impl Variant {
+    fn tag(&self) -> VariantStream {
+        // The crate prints its own `frame_rate` as a bare float ("30", "29.97002997002997"); three
+        // decimals are wanted (§4.4.6.2), so it goes in as text. With one entry the map has one order.
+        let frame_rate = self.frame_rate.map(|rate| {
+            HashMap::from([("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(thousandths(rate)))])
+        });
+        VariantStream {
+            uri: self.uri.clone(),
+            bandwidth: self.bandwidth,
+            average_bandwidth: self.average_bandwidth,
+            codecs: Some(quotable(&self.codecs.join(","))),
+            resolution: self
+                .resolution
+                .map(|(width, height)| Resolution { width: width.into(), height: height.into() }),
+            other_attributes: frame_rate,
+            audio: self.audio.then(|| Multivariant::AUDIO_GROUP.to_owned()),
+            // Said on every variant, or Apple's players show a caption menu with nothing in it.
+            closed_captions: Some(ClosedCaptionGroupId::None),
+            ..VariantStream::default()
+        }
+    }
+}
+
+/// Frames per second with three decimals, rounded to the nearest.
+fn thousandths(rate: FrameRate) -> String {
+    let den = u64::from(rate.den.max(1));
+    let half = den.checked_div(2).unwrap_or(0);
+    let milli = u64::from(rate.num).saturating_mul(1_000).saturating_add(half).checked_div(den).unwrap_or(0);
+    format!("{}.{:03}", milli.checked_div(1_000).unwrap_or(0), milli.checked_rem(1_000).unwrap_or(0))
+}
+
+/// Without what a quoted-string may not hold (§4.2): the crate prints what it is given.
+fn quotable(text: &str) -> String {
+    text.chars().filter(|c| *c != '"' && !c.is_control()).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+
+    fn video() -> Variant {
+        Variant {
+            uri: "/live/main/0123456789ab/v0/media.m3u8".into(),
+            bandwidth: 2_400_000,
+            average_bandwidth: Some(2_000_000),
+            codecs: vec!["avc1.64001f".into(), "mp4a.40.2".into()],
+            resolution: Some((1_280, 720)),
+            frame_rate: FrameRate::new(30_000, 1_001),
+            audio: true,
+        }
+    }
+
+    fn audio() -> Audio {
+        Audio {
+            name: "Audio \"1\"\n".into(),
+            language: Some("de".into()),
+            channels: Some(2),
+            default: true,
+            uri: "/live/main/0123456789ab/a0/media.m3u8".into(),
+        }
+    }
+
+    #[test]
+    fn every_attribute_is_printed_as_the_specification_has_it() {
+        let playlist =
+            Multivariant { independent_segments: true, audio: vec![audio()], variants: vec![video()] };
+        assert_eq!(
+            playlist.render(),
+            "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,URI=\"/live/main/0123456789ab/a0/media.m3u8\",GROUP-ID=\"audio\",\
+             LANGUAGE=\"de\",NAME=\"Audio 1\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=2400000,AVERAGE-BANDWIDTH=2000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
+             RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n\
+             /live/main/0123456789ab/v0/media.m3u8\n"
+        );
+    }
+
+    #[test]
+    fn the_crate_reads_back_what_it_printed() {
+        let playlist = Multivariant { audio: vec![audio()], variants: vec![video()], ..Default::default() };
+        let text = playlist.render();
+        let (_, read) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
+        assert_eq!(read.variants[0].frame_rate, Some(29.97));
+        assert_eq!(read.variants[0].closed_captions, Some(ClosedCaptionGroupId::None));
+        assert_eq!(read.alternatives[0].channels.as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn frame_rates_have_three_decimals() {
+        for (num, den, want) in [
+            (30, 1, "30.000"),
+            (24_000, 1_001, "23.976"),
+            (60_000, 1_001, "59.940"),
+            (12_500, 1_000, "12.500"),
+            (1, 3, "0.333"),
+        ] {
+            assert_eq!(thousandths(FrameRate::new(num, den).unwrap()), want);
+        }
+    }
+}

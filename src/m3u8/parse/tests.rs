@@ -1,0 +1,116 @@
+//! Printing and reading are each other's inverse, and broken playlists say where they break.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::media::WallTime;
+
+fn seconds() -> impl Strategy<Value = Seconds> {
+    (0_u64..20_000_000).prop_map(Seconds::from_micros)
+}
+
+fn part_line() -> impl Strategy<Value = Part> {
+    (seconds(), "[a-z0-9./-]{1,12}", any::<bool>(), any::<bool>())
+        .prop_map(|(duration, uri, independent, gap)| Part { duration, uri, independent, gap })
+}
+
+fn head() -> impl Strategy<Value = Head> {
+    let date = prop::option::of(0_i64..4_000_000_000_000);
+    (any::<bool>(), prop::option::of("[a-z0-9.-]{1,12}"), date).prop_map(|(discontinuity, map, date)| Head {
+        discontinuity,
+        map,
+        date_time: date.map(|millis| WallTime { unix_micros: millis * 1_000 }),
+    })
+}
+
+prop_compose! {
+    fn segment()(head in head(), gap in any::<bool>(), parts in prop::collection::vec(part_line(), 0..5), duration in seconds(),
+                 uri in "[a-z0-9.-]{1,12}") -> Segment {
+        Segment { head, gap, parts, duration, uri }
+    }
+}
+
+fn open() -> impl Strategy<Value = Open> {
+    (head(), prop::collection::vec(part_line(), 1..5)).prop_map(|(head, parts)| Open { head, parts })
+}
+
+fn report_line() -> impl Strategy<Value = RenditionReport> {
+    ("[a-z0-9./-]{1,12}", any::<u64>(), prop::option::of(any::<u64>()))
+        .prop_map(|(uri, last_msn, last_part)| RenditionReport { uri, last_msn, last_part })
+}
+
+fn control() -> impl Strategy<Value = ServerControl> {
+    (any::<bool>(), prop::option::of(seconds()), prop::option::of(seconds())).prop_map(
+        |(can_block_reload, part_hold_back, hold_back)| ServerControl {
+            can_block_reload,
+            part_hold_back,
+            hold_back,
+        },
+    )
+}
+
+prop_compose! {
+    fn playlist()(independent_segments in any::<bool>(), target_duration in any::<u32>(),
+                  server_control in control(), part_target in prop::option::of(seconds()),
+                  (media_sequence, discontinuity_sequence) in any::<(u64, u64)>(),
+                  segments in prop::collection::vec(segment(), 0..6), open in prop::option::of(open()),
+                  hint in prop::option::of("[a-z0-9.-]{1,12}"),
+                  reports in prop::collection::vec(report_line(), 0..3), ended in any::<bool>()) -> Media {
+        Media {
+            independent_segments, target_duration, server_control, part_target, media_sequence,
+            discontinuity_sequence, segments, open, hint, reports, ended,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_printed_playlist_is_read_back_the_same(media in playlist()) {
+        let text = media.render();
+        prop_assert_eq!(Media::parse(&text), Ok(media), "{}", text);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused_without_a_panic(text in "(#EXTM3U\n)?([#A-Z0-9a-z:=\",.\n-]|#EXT-X-PART:|#EXTINF:){0,80}") {
+        let _either = Media::parse(&text);
+    }
+
+    #[test]
+    fn a_playlist_cut_anywhere_is_read_or_refused_without_a_panic(media in playlist(), at in any::<prop::sample::Index>()) {
+        let text = media.render();
+        let _either = Media::parse(&text[..at.index(text.len())]);
+    }
+}
+
+#[test]
+fn unknown_tags_and_attributes_are_passed_over() {
+    let text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-NEW:A\n# a comment\n\
+                #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,X-NEW=\"a,b\"\n\
+                #EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"i.mp4\"\n#EXTINF:2,a title, with commas\ns.m4s\n";
+    let media = Media::parse(text).unwrap();
+    assert!(media.server_control.can_block_reload);
+    assert_eq!(media.hint, None);
+    assert_eq!(media.segments[0].uri, "s.m4s");
+    assert_eq!(media.segments[0].duration, Seconds::from_micros(2_000_000));
+}
+
+#[test]
+fn a_broken_playlist_says_what_is_wrong_and_where() {
+    let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
+    for (tail, line, fault) in [
+        ("#EXT-X-TARGETDURATION:2\n", 3, Fault::Twice("EXT-X-TARGETDURATION")),
+        ("#EXTINF:2,\na\n#EXT-X-MEDIA-SEQUENCE:1\n", 5, Fault::Late("EXT-X-MEDIA-SEQUENCE")),
+        ("a.m4s\n", 3, Fault::Unpaired),
+        ("#EXTINF:2,\n", 3, Fault::Unpaired),
+        ("#EXTINF:two,\na\n", 3, Fault::Malformed("EXTINF")),
+        ("#EXT-X-PART:URI=\"a\"\n", 3, Fault::Malformed("EXT-X-PART")),
+        ("#EXT-X-PART:DURATION=1,URI=a\n", 3, Fault::Malformed("EXT-X-PART")),
+        ("#EXT-X-MEDIA-SEQUENCE:+1\n", 3, Fault::Malformed("EXT-X-MEDIA-SEQUENCE")),
+        ("#EXT-X-PROGRAM-DATE-TIME:now\n", 3, Fault::Malformed("EXT-X-PROGRAM-DATE-TIME")),
+    ] {
+        assert_eq!(Media::parse(&format!("{head}{tail}")), Err(Error { line, fault }), "{tail:?}");
+    }
+    assert_eq!(Media::parse(""), Err(Error { line: 1, fault: Fault::NoHeader }));
+    assert_eq!(Media::parse("\u{feff}#EXTM3U\n"), Err(Error { line: 1, fault: Fault::NoHeader }));
+    assert_eq!(Media::parse("#EXTM3U\n"), Err(Error { line: 1, fault: Fault::NoTarget }));
+}

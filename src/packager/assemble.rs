@@ -1,0 +1,357 @@
+//! The packager: frames of all tracks in, parts and segments with shared boundaries out.
+//!
+//! One track leads: the first video track, or the first audio track where there is no video. Its frames
+//! decide where parts and segments end. The others follow: their parts end at the first frame that starts
+//! at or after the leader's cut, so that every rendition has the same segments within one audio frame.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::follower::{Cut, Follower};
+use super::geometry::{Geometry, Settings, ticks};
+use super::lane::Lane;
+use super::part::{Init, Sealed, SegmentHead};
+use super::policy::Policy;
+use crate::cmaf;
+use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Track, TrackId, TrackKind, WallTime};
+
+/// Why the packager refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No track to lead.
+    #[error("nothing to package: no track")]
+    NoTrack,
+    /// A frame of a track that was never configured.
+    #[error("frame of track {0}, which has no configuration")]
+    UnknownTrack(TrackId),
+    /// No initialisation section for a track.
+    #[error("track {track}: {source}")]
+    Init {
+        /// The track.
+        track: TrackId,
+        /// Why.
+        source: cmaf::Error,
+    },
+}
+
+/// An unbroken span of one ingest: where it starts in media time and in wall time.
+#[derive(Debug, Clone, Copy)]
+pub struct Epoch {
+    /// Counts from 0 within the generation.
+    pub number: u32,
+    /// Media time of its anchor.
+    pub media: Ticks,
+    /// Wall time of the same instant.
+    pub wall: WallTime,
+}
+
+/// Cuts frames into parts and segments. Mutate ([`push`](Self::push), [`begin_epoch`](Self::begin_epoch),
+/// [`finish`](Self::finish)), then [`pull`](Self::pull) until `None`.
+#[derive(Debug)]
+pub struct Packager {
+    geometry: Geometry,
+    policy: Policy,
+    limits: RingLimits,
+    lead: Lane,
+    /// What an ordinary part of the leader lasts, in its ticks.
+    span: i64,
+    /// The leader's last known frame duration: a guess where the next is unknown.
+    guess: i64,
+    followers: Vec<Follower>,
+    epoch: Epoch,
+    msn: u64,
+    out: Vec<Sealed>,
+    ready: VecDeque<Sealed>,
+}
+
+impl Packager {
+    /// A packager of `tracks` with a fixed `geometry`, in the generation's first epoch.
+    pub fn new(
+        settings: &Settings,
+        geometry: Geometry,
+        tracks: &[Track],
+        epoch: Epoch,
+    ) -> Result<Self, Error> {
+        let leads = tracks.iter().find(|t| t.id.kind == TrackKind::Video).or_else(|| tracks.first());
+        let leader = leads.ok_or(Error::NoTrack)?;
+        let scale = leader.timescale();
+        let target = ticks(geometry.part_target, scale);
+        let lead = Lane::new(leader.id, scale, target, first_init(leader)?);
+        let others = tracks.iter().filter(|track| track.id != leader.id);
+        let followers = others
+            .map(|track| {
+                let scale = track.timescale();
+                let target = ticks(Self::part_target_of(&geometry, track), scale);
+                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track)?)))
+            })
+            .collect::<Result<_, Error>>()?;
+        let span = ticks(geometry.part_span, scale);
+        Ok(Self {
+            policy: Policy::new(ticks(geometry.segment, scale), geometry.segment_limit(scale), span),
+            limits: settings.limits.clone(),
+            lead,
+            span,
+            guess: span,
+            followers,
+            epoch,
+            msn: 1,
+            out: Vec::new(),
+            ready: VecDeque::new(),
+            geometry,
+        })
+    }
+
+    /// PART-TARGET of `track` under `geometry`: the leader's own, or a follower's in whole audio frames.
+    pub fn part_target_of(geometry: &Geometry, track: &Track) -> std::time::Duration {
+        match &track.config {
+            CodecConfig::Video(_) => geometry.part_target,
+            CodecConfig::Audio(audio) => {
+                geometry.following_part_target(audio.sample_rate, audio.frame_samples)
+            }
+        }
+    }
+
+    /// The durations it keeps to.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Length of the publisher's GOP, when it is too long to begin every segment with a keyframe.
+    pub fn long_gop(&self) -> Option<Ticks> {
+        self.policy.long_gop().map(|gop| Ticks::new(gop, self.lead.scale))
+    }
+
+    /// The next finished thing, in the order readers may see it.
+    pub fn pull(&mut self) -> Option<Sealed> {
+        self.ready.pop_front()
+    }
+
+    /// Takes one frame, timed by the generation's timeline in its track's timescale.
+    pub fn push(&mut self, frame: Frame) -> Result<(), Error> {
+        if frame.track == self.lead.id {
+            self.lead_push(frame);
+        } else {
+            let (epoch, skew) = (self.epoch, self.skew_of(frame.track));
+            let follower = self
+                .followers
+                .iter_mut()
+                .find(|follower| follower.lane.id == frame.track)
+                .ok_or(Error::UnknownTrack(frame.track))?;
+            follower.push(frame);
+            follower.advance(epoch, skew, &mut self.out);
+        }
+        self.ready.extend(self.out.drain(..));
+        Ok(())
+    }
+
+    /// Ends the epoch and begins another at its `media` time, which is past every frame pushed so far.
+    /// Tracks in `changed` get a new initialisation section; geometry and numbering go on.
+    pub fn begin_epoch(&mut self, epoch: Epoch, changed: &[Track]) -> Result<(), Error> {
+        self.end(false);
+        for track in changed {
+            let followers = self.followers.iter_mut().map(|follower| &mut follower.lane);
+            if let Some(lane) = followers.chain([&mut self.lead]).find(|lane| lane.id == track.id) {
+                lane.init = next_init(track, &lane.init)?;
+            }
+        }
+        self.epoch = epoch;
+        self.lead.chain = None;
+        self.policy.forget();
+        self.ready.extend(self.out.drain(..));
+        Ok(())
+    }
+
+    /// Seals and closes everything that is open: nothing more will come.
+    pub fn finish(&mut self) {
+        self.end(true);
+        self.ready.extend(self.out.drain(..));
+    }
+
+    fn end(&mut self, last_epoch: bool) {
+        self.settle_end();
+        let msn = self.msn;
+        if self.close_lead() {
+            self.msn = msn.saturating_add(1);
+        }
+        for follower in &mut self.followers {
+            let limit = self.geometry.segment_limit(follower.lane.scale);
+            follower.end(msn, limit, last_epoch, self.epoch, &mut self.out);
+        }
+    }
+
+    fn skew_of(&self, track: TrackId) -> i64 {
+        let lane = self.followers.iter().find(|follower| follower.lane.id == track);
+        lane.map_or(0, |follower| ticks(self.limits.skew, follower.lane.scale))
+    }
+
+    fn lead_push(&mut self, frame: Frame) {
+        let due = frame.dts.value;
+        let next = frame.duration.unwrap_or(self.guess);
+        self.settle_last(due, next);
+        if frame.key {
+            self.policy.saw_key(due);
+        }
+        let elapsed = self.segment_elapsed();
+        let ends = frame.key && self.policy.at_key(elapsed, self.lead.part_len());
+        if elapsed > 0 && (ends || self.policy.over(elapsed, next)) {
+            self.cut();
+        }
+        let len = self.lead.part_len();
+        let bytes = self.lead.part_bytes().saturating_add(frame.payload.len());
+        let full = len.saturating_add(next) > self.lead.target && len * 20 >= self.lead.target * 17;
+        if len > 0 && (full || bytes > self.limits.part_bytes) {
+            self.seal_part();
+        }
+        self.guess = next;
+        let known = frame.duration.is_some();
+        self.lead.place(frame, next);
+        // On a steady grid the part is known to be full with its last frame, without waiting for another.
+        if known && self.lead.part_len().saturating_add(next) > self.lead.target {
+            self.seal_part();
+        }
+    }
+
+    /// How much of the open segment there is so far, in the leader's ticks.
+    fn segment_elapsed(&self) -> i64 {
+        match (self.lead.chain, self.lead.segment_start()) {
+            (Some(end), Some(start)) => end.saturating_sub(start),
+            _ => 0,
+        }
+    }
+
+    /// Ends the open part of the leader; followers end theirs at the same time; a segment may end too.
+    fn seal_part(&mut self) {
+        let (epoch, msn) = (self.epoch, self.msn);
+        let init = Arc::clone(&self.lead.init);
+        let scale = self.lead.scale;
+        self.lead.seal(0, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
+        self.after_part();
+    }
+
+    fn after_part(&mut self) {
+        let over = self.lead.segment_bytes() > self.limits.segment_bytes as u64;
+        if over || self.policy.at_boundary(self.segment_elapsed(), self.lead.chain.unwrap_or(0)) {
+            self.cut();
+        } else {
+            self.tell(false);
+        }
+    }
+
+    /// Ends part and segment of the leader, and tells the followers to.
+    fn cut(&mut self) {
+        if self.close_lead() {
+            self.tell(true);
+            self.msn = self.msn.saturating_add(1);
+        }
+    }
+
+    /// Ends part and segment of the leader; `false` when there was neither.
+    fn close_lead(&mut self) -> bool {
+        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+        let init = Arc::clone(&self.lead.init);
+        self.lead.seal(0, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
+        let open = self.lead.segment_start().is_some();
+        self.lead.close(&mut self.out);
+        open
+    }
+
+    /// Hands a cut at the leader's chain to every follower.
+    fn tell(&mut self, closes: bool) {
+        let Some(at) = self.lead.chain else { return };
+        let at = Ticks::new(at, self.lead.scale);
+        for follower in &mut self.followers {
+            let skew = ticks(self.limits.skew, follower.lane.scale);
+            follower.cut(Cut { at: at.to(follower.lane.scale).value, msn: self.msn, closes });
+            follower.advance(self.epoch, skew, &mut self.out);
+        }
+    }
+
+    /// Makes the last waiting frame of the leader last until `due`, when the next one starts; fills what
+    /// one part cannot hold with gap parts, so that the next frame, `next` long, fits into one.
+    fn settle_last(&mut self, due: i64, next: i64) {
+        let Some(last) = self.lead.waiting.last() else { return self.fill(due, next) };
+        let (start, known) = (last.start, last.known);
+        let end = start.saturating_add(last.duration);
+        if known && due <= end {
+            return;
+        }
+        let part = self.lead.part_start().unwrap_or(start);
+        if due.saturating_sub(part) <= self.lead.target {
+            return self.lead.stretch_last(due);
+        }
+        let before = start.saturating_sub(part);
+        if !known && before * 20 >= self.lead.target * 17 {
+            self.seal_all_but_last();
+            if due.saturating_sub(start) <= self.lead.target {
+                return self.lead.stretch_last(due);
+            }
+        }
+        let part = self.lead.part_start().unwrap_or(start);
+        let least = if known { end } else { start.saturating_add(1) };
+        let stop = part.saturating_add(self.span).max(least).min(due);
+        self.lead.stretch_last(stop);
+        self.seal_part();
+        self.fill(due, next);
+    }
+
+    fn seal_all_but_last(&mut self) {
+        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+        let init = Arc::clone(&self.lead.init);
+        let at = self.lead.waiting.last().map(|last| last.start);
+        self.lead.seal(1, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
+        // The cut is where the last frame starts: its own end is not known yet.
+        let chain = std::mem::replace(&mut self.lead.chain, at);
+        self.tell(false);
+        self.lead.chain = chain;
+    }
+
+    /// Gap parts from the chain on, until a frame of `next` that is due at `due` fits into one part.
+    fn fill(&mut self, due: i64, next: i64) {
+        while let Some(chain) = self.lead.chain {
+            let hole = due.saturating_sub(chain);
+            if hole.saturating_add(next) <= self.lead.target || hole < self.span {
+                return;
+            }
+            let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+            let init = Arc::clone(&self.lead.init);
+            let head = |start| segment_head(msn, epoch, init, Ticks::new(start, scale));
+            self.lead.gap(self.span, head, &mut self.out);
+            self.after_part();
+        }
+    }
+
+    /// The last frame of an epoch lasts as long as the one before it.
+    fn settle_end(&mut self) {
+        if let Some(last) = self.lead.waiting.last().filter(|last| !last.known) {
+            let room = self.lead.part_start().map_or(1, |part| part + self.lead.target - last.start);
+            let end = last.start.saturating_add(self.guess.min(room));
+            self.lead.stretch_last(end);
+        }
+    }
+}
+
+/// The head of segment `msn`, whose first frame starts at `start`.
+pub(super) fn segment_head(msn: u64, epoch: Epoch, init: Arc<Init>, start: Ticks) -> SegmentHead {
+    SegmentHead {
+        msn,
+        epoch: epoch.number,
+        discontinuity: false,
+        init,
+        date_time: epoch.wall.plus_micros(start.micros().saturating_sub(epoch.media.micros())),
+        independent: false,
+    }
+}
+
+fn first_init(track: &Track) -> Result<Arc<Init>, Error> {
+    let bytes = cmaf::init(track).map_err(|source| Error::Init { track: track.id, source })?;
+    Ok(Arc::new(Init { number: 0, bytes }))
+}
+
+/// A new init section only where the bytes differ: EXT-X-MAP stays where nothing changed.
+fn next_init(track: &Track, old: &Arc<Init>) -> Result<Arc<Init>, Error> {
+    let new = first_init(track)?;
+    if new.bytes == old.bytes {
+        return Ok(Arc::clone(old));
+    }
+    Ok(Arc::new(Init { number: old.number.saturating_add(1), bytes: new.bytes.clone() }))
+}

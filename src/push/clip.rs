@@ -1,0 +1,216 @@
+//! Clip: a file's video and audio as samples on exact clocks, ready to be sent.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::error::ClipError;
+use super::{flv_file, mp4};
+use crate::codec;
+use crate::media::{CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind};
+
+/// One access unit of a clip. Its times count in its track's timescale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Decode time; zero is where the presentation begins, so what must be decoded before it is negative.
+    pub dts: i64,
+    /// Presentation time minus decode time, never negative.
+    pub cts: i64,
+    /// How long it lasts on the decode clock.
+    pub duration: i64,
+    /// Whether decoding can start here; true of all audio.
+    pub key: bool,
+    /// The coded bytes as ISO-BMFF and FLV hold them.
+    pub payload: Bytes,
+}
+
+/// One track of a clip.
+#[derive(Debug, Clone)]
+pub struct ClipTrack {
+    /// Which one it is, and how to decode it.
+    pub track: Track,
+    /// What its samples' times count in: the file's own timescale.
+    pub scale: Timescale,
+    /// Its samples in decode order; at least one.
+    pub samples: Vec<Sample>,
+}
+
+/// A clip: at most one video and one audio track, video first, on one common clock.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    tracks: Vec<ClipTrack>,
+    period: Ticks,
+}
+
+impl Clip {
+    /// Largest file that is taken: clips are held in memory, whole.
+    pub const MAX_FILE: u64 = 2 * 1_024 * 1_024 * 1_024;
+
+    /// Reads an MP4 or FLV file. Payloads share `file`; nothing is copied.
+    pub fn parse(file: Bytes) -> Result<Self, ClipError> {
+        if file.len() as u64 > Self::MAX_FILE {
+            return Err(ClipError::TooLarge { limit: Self::MAX_FILE });
+        }
+        let raw = match file.get(4..8) {
+            Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"skip" | b"wide" | b"styp") => mp4::read(&file)?,
+            _ if file.starts_with(b"FLV") => flv_file::read(&file)?,
+            _ => return Err(ClipError::Unrecognised),
+        };
+        let mut tracks = Vec::new();
+        for raw in raw {
+            tracks.extend(raw.settle(&CodecLimits::default())?);
+        }
+        tracks.sort_by_key(|track| track.track.id);
+        // The picture sets the period; sound follows it (see `Pace`).
+        let period = tracks.first().ok_or(ClipError::Empty)?.span();
+        if period.micros() < 1_000 {
+            return Err(ClipError::damaged("file", "lasts less than a millisecond"));
+        }
+        Ok(Self { tracks, period })
+    }
+
+    /// The tracks, video first.
+    pub fn tracks(&self) -> &[ClipTrack] {
+        &self.tracks
+    }
+
+    /// How long the clip lasts, exactly: from its first picture to the end of its last one, or the
+    /// same of its sound when it has no picture. A loop repeats after this long.
+    pub fn period(&self) -> Ticks {
+        self.period
+    }
+
+    /// How long a single pass takes to send: that of the longest track.
+    pub fn duration(&self) -> Duration {
+        let micros = self.tracks.iter().map(|track| track.span().micros()).max().unwrap_or(0);
+        Duration::from_micros(micros.try_into().unwrap_or(0))
+    }
+}
+
+impl ClipTrack {
+    /// From the first sample's decode time to the end of the last one's.
+    pub fn span(&self) -> Ticks {
+        let first = self.samples.first().map_or(0, |first| first.dts);
+        let end = self.samples.last().map_or(0, |last| last.dts.saturating_add(last.duration));
+        Ticks::new(end.saturating_sub(first), self.scale)
+    }
+
+    /// The duration of every sample, when they all last equally long.
+    pub fn grid(&self) -> Option<i64> {
+        let duration = self.samples.first()?.duration;
+        let steady = self.samples.iter().all(|sample| sample.duration == duration);
+        (steady && duration > 0).then_some(duration)
+    }
+
+    /// Frames a second: of the grid when there is one, else the average.
+    pub fn frame_rate(&self) -> Option<FrameRate> {
+        if let Some(grid) = self.grid() {
+            return FrameRate::new(self.scale.per_second(), u32::try_from(grid).ok()?);
+        }
+        let micros = self.span().micros();
+        if micros <= 0 { None } else { FrameRate::nearest(self.samples.len() as f64 * 1e6 / micros as f64) }
+    }
+
+    /// Bits a second of its payloads, on average.
+    pub fn bit_rate(&self) -> Option<u64> {
+        let bytes: u64 = self.samples.iter().map(|sample| sample.payload.len() as u64).sum();
+        bytes.saturating_mul(8_000_000).checked_div(u64::try_from(self.span().micros()).ok()?)
+    }
+}
+
+/// A track as its file describes it.
+#[derive(Debug)]
+pub(super) struct RawTrack {
+    /// The file's number for it.
+    pub(super) id: u32,
+    pub(super) coding: Coding,
+    pub(super) scale: Timescale,
+    pub(super) edit: Edit,
+    /// In decode order, `dts` and `cts` as in the file.
+    pub(super) samples: Vec<Sample>,
+}
+
+/// A codec and its configuration record.
+#[derive(Debug)]
+pub(super) enum Coding {
+    /// An AVCDecoderConfigurationRecord.
+    Avc(Bytes),
+    /// An AudioSpecificConfig.
+    Aac(Bytes),
+}
+
+impl Coding {
+    pub(super) fn is_video(&self) -> bool {
+        matches!(self, Self::Avc(_))
+    }
+
+    fn config(self, limits: &CodecLimits) -> Result<CodecConfig, ClipError> {
+        let refused = |place| move |source| ClipError::Config { place, source };
+        Ok(match self {
+            Self::Avc(record) => {
+                let config =
+                    codec::avc::Config::parse(record, limits).map_err(refused("H.264 configuration"))?;
+                CodecConfig::Video(config.into_video())
+            }
+            Self::Aac(record) => {
+                let config =
+                    codec::aac::Config::parse(record, limits).map_err(refused("AAC configuration"))?;
+                CodecConfig::Audio(config.into_audio())
+            }
+        })
+    }
+}
+
+/// Which span of a track is shown, and when: times in the track's timescale.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Edit {
+    /// Media time of the first shown moment.
+    pub(super) start: i64,
+    /// When it is shown.
+    pub(super) delay: i64,
+    /// How much is shown; `None`: all there is.
+    pub(super) length: Option<i64>,
+}
+
+impl RawTrack {
+    /// The track on the presentation's clock; `None` when no sample of it is shown.
+    fn settle(self, limits: &CodecLimits) -> Result<Option<ClipTrack>, ClipError> {
+        let kind = if self.coding.is_video() { TrackKind::Video } else { TrackKind::Audio };
+        let mut samples = self.samples;
+        let shift = self.edit.delay.saturating_sub(self.edit.start);
+        for sample in &mut samples {
+            sample.dts = sample.dts.saturating_add(shift);
+        }
+        let end = self.edit.length.map(|length| self.edit.delay.saturating_add(length));
+        trim(&mut samples, kind, self.edit.delay, end);
+        // RTMP receivers take composition times for unsigned: decode earlier instead.
+        let lowest = samples.iter().map(|sample| sample.cts).min().unwrap_or(0).min(0);
+        for sample in &mut samples {
+            sample.dts = sample.dts.saturating_add(lowest);
+            sample.cts = sample.cts.saturating_sub(lowest);
+        }
+        let id = TrackId { kind, index: 0 };
+        let track = Track { id, config: self.coding.config(limits)? };
+        Ok((!samples.is_empty()).then_some(ClipTrack { track, scale: self.scale, samples }))
+    }
+}
+
+/// Leaves out what the edit hides and nothing shown needs: pictures before the last key frame at or
+/// before `start`, sound up to the frame before the one at `start` (which the decoder needs to overlap
+/// with), and what follows `end`.
+fn trim(samples: &mut Vec<Sample>, kind: TrackKind, start: i64, end: Option<i64>) {
+    let pts = |sample: &Sample| sample.dts.saturating_add(sample.cts);
+    let shown = |sample: &Sample| match kind {
+        TrackKind::Video => sample.key && pts(sample) <= start,
+        TrackKind::Audio => pts(sample) <= start,
+    };
+    if let Some(end) = end {
+        // Only a tail that is hidden as a whole: a shown picture may refer to a hidden one before it.
+        let kept =
+            samples.iter().rposition(|sample| pts(sample) < end).map_or(0, |last| last.saturating_add(1));
+        samples.truncate(kept);
+    }
+    let first = samples.iter().rposition(shown).unwrap_or(0);
+    let first = if kind == TrackKind::Audio { first.saturating_sub(1) } else { first };
+    samples.drain(..first);
+}

@@ -1,0 +1,172 @@
+//! FLV files: tags gathered into tracks.
+//!
+//! FLV times are rounded to milliseconds. Where one steady grid explains every one of them, the grid is
+//! taken for the truth: it gives back each file time when rounded, and loops exactly.
+
+use bytes::Bytes;
+
+use super::clip::{Coding, Edit, RawTrack, Sample};
+use super::error::{ClipError, FourChars};
+use super::mp4::MAX_SAMPLES;
+use crate::codec;
+use crate::flv::{File, FourCc, Packet, PacketKind, Tag, TagKind};
+use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, rescale};
+
+/// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
+const FINE: u32 = 1_000;
+
+/// The first video and the first audio track of `file`.
+pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
+    let mut video = Gathered::new("video tag", FourCc::AVC);
+    let mut audio = Gathered::new("audio tag", FourCc::AAC);
+    let tags = File::open(file.clone()).map_err(|source| ClipError::Tag { place: "FLV header", source })?;
+    for tag in tags {
+        let tag = tag.map_err(|source| ClipError::Tag { place: "FLV tag", source })?;
+        let track = match tag.kind {
+            TagKind::Video => &mut video,
+            TagKind::Audio => &mut audio,
+            TagKind::Script => continue,
+        };
+        let place = track.place;
+        let parsed = Tag::parse(tag.kind, tag.body).map_err(|source| ClipError::Tag { place, source })?;
+        if let Tag::Video(packets) | Tag::Audio(packets) = parsed {
+            let time = track.clock.push(tag.time);
+            // Further tracks of a multitrack file are not published.
+            packets.into_iter().filter(|packet| packet.track == 0).try_for_each(|p| track.take(time, p))?;
+        }
+    }
+    let mut tracks = Vec::new();
+    tracks.extend(video.settle(Coding::Avc)?);
+    tracks.extend(audio.settle(Coding::Aac)?);
+    Ok(tracks)
+}
+
+/// One track as its tags come by.
+struct Gathered {
+    place: &'static str,
+    codec: FourCc,
+    clock: Unroll,
+    record: Option<Bytes>,
+    /// In milliseconds.
+    samples: Vec<Sample>,
+}
+
+impl Gathered {
+    fn new(place: &'static str, codec: FourCc) -> Self {
+        Self { place, codec, clock: Unroll::default(), record: None, samples: Vec::new() }
+    }
+
+    fn take(&mut self, time: i64, packet: Packet) -> Result<(), ClipError> {
+        let place = self.place;
+        match packet.kind {
+            _ if packet.codec != self.codec => {
+                Err(ClipError::Codec { place, codec: FourChars(packet.codec.0) })
+            }
+            PacketKind::SequenceStart(record) => match &self.record {
+                Some(first) if *first != record && !self.samples.is_empty() => Err(ClipError::damaged(
+                    place,
+                    "the codec configuration changes, which cannot be published",
+                )),
+                _ => {
+                    self.record = Some(record);
+                    Ok(())
+                }
+            },
+            PacketKind::Frames { .. } if self.record.is_none() => {
+                Err(ClipError::damaged(place, "comes before the codec configuration"))
+            }
+            PacketKind::Frames { .. } if self.samples.len() >= MAX_SAMPLES => {
+                Err(ClipError::damaged(place, "there are too many"))
+            }
+            PacketKind::Frames { cts, key, payload, .. } => {
+                // A time that steps back cannot be sent: the frame follows the one before it at once.
+                let dts = self.samples.last().map_or(time, |last| time.max(last.dts));
+                self.samples.push(Sample { dts, cts: i64::from(cts), duration: 0, key, payload });
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn settle(self, coding: fn(Bytes) -> Coding) -> Result<Option<RawTrack>, ClipError> {
+        let Some(record) = self.record else { return Ok(None) };
+        let coding = coding(record);
+        let mut samples = self.samples;
+        let grid = match &coding {
+            Coding::Avc(_) => picture_grid(&samples),
+            Coding::Aac(record) => sound_grid(record)?,
+        };
+        let scale = match grid.and_then(|(scale, step)| Some((scale, step, on_grid(&samples, scale, step)?)))
+        {
+            Some((scale, step, times)) => {
+                for (sample, (dts, cts)) in samples.iter_mut().zip(times) {
+                    (sample.dts, sample.cts, sample.duration) = (dts, cts, step);
+                }
+                scale
+            }
+            None => {
+                lasting(&mut samples);
+                Timescale::MILLIS
+            }
+        };
+        Ok(Some(RawTrack { id: 0, coding, scale, edit: Edit::default(), samples }))
+    }
+}
+
+/// The scale and step of AAC frames.
+fn sound_grid(record: &Bytes) -> Result<Option<(Timescale, i64)>, ClipError> {
+    let config = codec::aac::Config::parse(record.clone(), &CodecLimits::default());
+    let config =
+        config.map_err(|source| ClipError::Config { place: "AAC configuration", source })?.into_audio();
+    Ok(Some((config.sample_rate, i64::from(config.frame_samples))))
+}
+
+/// The scale and step of pictures: the standard rate nearest to their average.
+fn picture_grid(samples: &[Sample]) -> Option<(Timescale, i64)> {
+    let (first, last) = (samples.first()?, samples.last()?);
+    let span = last.dts.saturating_sub(first.dts);
+    let steps = samples.len().saturating_sub(1);
+    let rate = FrameRate::nearest(steps as f64 * 1_000.0 / span as f64)?;
+    let scale = Timescale::new(rate.num.checked_mul(FINE)?)?;
+    Some((scale, i64::from(rate.den).checked_mul(i64::from(FINE))?))
+}
+
+/// Times on the grid of `step` units of `scale` that round to each sample's milliseconds; `None` when no
+/// phase of the grid explains them all.
+fn on_grid(samples: &[Sample], scale: Timescale, step: i64) -> Option<Vec<(i64, i64)>> {
+    // Milliseconds m come from times in [m - 1/2, m + 1/2): each sample narrows where the grid may begin.
+    let halves = Timescale::new(2_000)?;
+    let (mut low, mut high) = (i64::MIN, i64::MAX);
+    for (n, sample) in (0_i64..).zip(samples) {
+        let offset = n.checked_mul(step)?;
+        let twice = sample.dts.checked_mul(2)?;
+        low = low.max(rescale(twice.checked_sub(1)?, halves, scale).checked_sub(offset)?);
+        high = high.min(rescale(twice.checked_add(1)?, halves, scale).checked_sub(offset)?);
+    }
+    let phase = low.checked_add(high.checked_sub(low)? / 2)?;
+    let millis = |ticks| Ticks::new(ticks, scale).to(Timescale::MILLIS).value;
+    let place = |(n, sample): (i64, &Sample)| {
+        let dts = n.checked_mul(step)?.checked_add(phase)?;
+        let pts = sample.dts.checked_add(sample.cts)?;
+        // Presentation times lie on the same grid, some whole steps later.
+        let cts = rescale(sample.cts, Timescale::MILLIS, scale);
+        let cts = cts.checked_add(step / 2)?.div_euclid(step).checked_mul(step)?;
+        (millis(dts) == sample.dts && millis(dts.checked_add(cts)?) == pts).then_some((dts, cts))
+    };
+    (0_i64..).zip(samples).map(place).collect()
+}
+
+/// Durations from one decode time to the next; the last lasts as long as they do on average.
+fn lasting(samples: &mut [Sample]) {
+    let next: Vec<i64> = samples.iter().skip(1).map(|sample| sample.dts).collect();
+    let first = samples.first().map_or(0, |sample| sample.dts);
+    let steps = i64::try_from(next.len()).unwrap_or(i64::MAX);
+    let span = next.last().copied().unwrap_or(first).saturating_sub(first);
+    let average = span.saturating_add(steps / 2).checked_div(steps).unwrap_or(0);
+    for (sample, next) in samples.iter_mut().zip(next) {
+        sample.duration = next.saturating_sub(sample.dts);
+    }
+    if let Some(last) = samples.last_mut() {
+        last.duration = average;
+    }
+}

@@ -1,0 +1,112 @@
+//! Movie fragments: the samples that moof boxes add to a movie's tracks (ISO/IEC 14496-12 §8.8).
+
+use bytes::Bytes;
+use mp4_atom::{Tfdt, Tfhd, Trex, Trun, TrunEntry};
+
+use super::boxes::{self, Node};
+use super::clip::{RawTrack, Sample};
+use super::error::ClipError;
+use super::mp4::{MAX_SAMPLES, slice};
+
+/// `sample_is_non_sync_sample` in sample flags (§8.8.3.1).
+const NON_SYNC: u32 = 0x0001_0000;
+
+/// Appends the fragments' samples to `tracks`.
+pub(super) fn read(file: &Bytes, mvex: &Node<'_>, tracks: &mut [RawTrack]) -> Result<(), ClipError> {
+    let mut defaults = Vec::new();
+    for node in boxes::walk("mvex", mvex.body) {
+        let node = node?;
+        if node.kind == *b"trex" {
+            defaults.push(node.decode::<Trex>("trex")?);
+        }
+    }
+    for moof in boxes::walk("file", file) {
+        let moof = moof?;
+        if moof.kind != *b"moof" {
+            continue;
+        }
+        let mut end = moof.at as u64;
+        for traf in boxes::walk("moof", moof.body) {
+            let traf = traf?;
+            if traf.kind == *b"traf" {
+                end = run(file, &moof, &traf, end, &defaults, tracks)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads one track fragment; answers where its data end, which is where the next one's may begin.
+fn run(
+    file: &Bytes,
+    moof: &Node<'_>,
+    traf: &Node<'_>,
+    previous_end: u64,
+    defaults: &[Trex],
+    tracks: &mut [RawTrack],
+) -> Result<u64, ClipError> {
+    let tfhd: Tfhd = traf.need("tfhd", b"tfhd")?.decode("tfhd")?;
+    let trex = defaults.iter().find(|trex| trex.track_id == tfhd.track_id).cloned().unwrap_or_default();
+    // §8.8.7.1: an explicit base, else the moof, else the end of the data of the track before.
+    let base = match (tfhd.base_data_offset, tfhd.default_base_is_moof) {
+        (Some(base), _) => base,
+        (None, true) => moof.at as u64,
+        (None, false) => previous_end,
+    };
+    let Some(track) = tracks.iter_mut().find(|track| track.id == tfhd.track_id) else {
+        return Ok(base);
+    };
+    let defaults = TrunEntry {
+        duration: Some(tfhd.default_sample_duration.unwrap_or(trex.default_sample_duration)),
+        size: Some(tfhd.default_sample_size.unwrap_or(trex.default_sample_size)),
+        flags: Some(tfhd.default_sample_flags.unwrap_or(trex.default_sample_flags)),
+        cts: None,
+    };
+    let mut dts = match traf.find("traf", b"tfdt")? {
+        Some(tfdt) => i64::try_from(tfdt.decode::<Tfdt>("tfdt")?.base_media_decode_time)
+            .map_err(|_| ClipError::damaged("tfdt", "is too late"))?,
+        None => track.samples.last().map_or(0, |last| last.dts.saturating_add(last.duration)),
+    };
+    let mut at = base;
+    for node in boxes::walk("traf", traf.body) {
+        let node = node?;
+        if node.kind == *b"trun" {
+            let trun: Trun = node.decode("trun")?;
+            if let Some(offset) = trun.data_offset {
+                at = base
+                    .checked_add_signed(i64::from(offset))
+                    .ok_or(ClipError::damaged("trun", "its data offset lies outside the file"))?;
+            }
+            samples(file, &trun, &defaults, track, &mut dts, &mut at)?;
+        }
+    }
+    Ok(at)
+}
+
+/// Appends the samples of one run, the first of which is decoded at `dts` and lies at `at`.
+fn samples(
+    file: &Bytes,
+    trun: &Trun,
+    defaults: &TrunEntry,
+    track: &mut RawTrack,
+    dts: &mut i64,
+    at: &mut u64,
+) -> Result<(), ClipError> {
+    let audio = !track.coding.is_video();
+    for entry in trun.samples.iter() {
+        let size = entry.size.or(defaults.size).unwrap_or(0);
+        let duration = i64::from(entry.duration.or(defaults.duration).unwrap_or(0));
+        let flags = entry.flags.or(defaults.flags).unwrap_or(0);
+        let payload = slice(file, *at, size as usize)
+            .ok_or(ClipError::damaged("trun", "points past the end of the file"))?;
+        // Empty samples would let a run be as long as its count says, with nothing behind it.
+        if track.samples.len() >= MAX_SAMPLES || payload.is_empty() {
+            return Err(ClipError::damaged("trun", "has more samples than the file can hold"));
+        }
+        let key = audio || flags & NON_SYNC == 0;
+        track.samples.push(Sample { dts: *dts, cts: entry.cts.unwrap_or(0), duration, key, payload });
+        *dts = dts.saturating_add(duration);
+        *at = at.saturating_add(u64::from(size));
+    }
+    Ok(())
+}

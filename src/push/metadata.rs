@@ -1,0 +1,41 @@
+//! onMetaData of what is published (Adobe FLV 10.1 §E.5).
+
+use bytes::{Bytes, BytesMut};
+
+use super::clip::ClipTrack;
+use crate::flv::amf0::{self, Value};
+use crate::media::CodecConfig;
+
+/// FLV's numbers for H.264 and AAC.
+const AVC: f64 = 7.0;
+const AAC: f64 = 10.0;
+
+/// The body of the `@setDataFrame` message that describes `tracks`.
+pub(super) fn body<'a>(tracks: impl Iterator<Item = &'a ClipTrack>) -> Bytes {
+    let mut fields = Vec::new();
+    for track in tracks {
+        let kilobits = track.bit_rate().map(|bits| bits as f64 / 1_000.0);
+        match &track.track.config {
+            CodecConfig::Video(video) => {
+                fields.push(("width", Value::Number(f64::from(video.width))));
+                fields.push(("height", Value::Number(f64::from(video.height))));
+                fields.extend(track.frame_rate().map(|rate| ("framerate", Value::Number(rate.fps()))));
+                fields.push(("videocodecid", Value::Number(AVC)));
+                fields.extend(kilobits.map(|rate| ("videodatarate", Value::Number(rate))));
+            }
+            CodecConfig::Audio(audio) => {
+                fields.push(("audiocodecid", Value::Number(AAC)));
+                fields.extend(kilobits.map(|rate| ("audiodatarate", Value::Number(rate))));
+                fields.push(("audiosamplerate", Value::Number(f64::from(audio.sample_rate.per_second()))));
+                fields.push(("audiochannels", Value::Number(f64::from(audio.channels))));
+                fields.push(("stereo", Value::Boolean(audio.channels > 1)));
+            }
+        }
+    }
+    fields.push(("encoder", Value::String(concat!("rillcast/", env!("CARGO_PKG_VERSION")))));
+    let mut out = BytesMut::with_capacity(512);
+    amf0::write(&mut out, &Value::String("@setDataFrame"));
+    amf0::write(&mut out, &Value::String("onMetaData"));
+    amf0::write(&mut out, &Value::EcmaArray(fields));
+    out.freeze()
+}

@@ -1,0 +1,79 @@
+//! Context: what every driver and route shares, and the phases of the server's end.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::control::{Access, Metrics};
+use crate::media::Limits;
+
+use super::admission::Admission;
+
+/// Shared by all tasks.
+pub(super) struct Context {
+    /// Who may publish.
+    pub(super) access: Access,
+    /// What is counted.
+    pub(super) metrics: Metrics,
+    /// Bounds.
+    pub(super) limits: Arc<Limits>,
+    /// Held requests.
+    pub(super) holds: Arc<Admission>,
+    phase: watch::Sender<Phase>,
+}
+
+/// Where the server is in its life. Only ever moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Accepting.
+    Serving,
+    /// Not ready; nothing is accepted; publishers finish.
+    Draining,
+    /// Every publisher has finished: what is still asked is answered from what is there.
+    Ended,
+}
+
+/// A task's view of the phases.
+#[derive(Debug, Clone)]
+pub(super) struct Drain(watch::Receiver<Phase>);
+
+impl Context {
+    /// A context that is serving.
+    pub(super) fn new(access: Access, limits: Arc<Limits>) -> Self {
+        let holds = Admission::new(limits.http.holds, limits.http.holds_per_address);
+        let (phase, _) = watch::channel(Phase::Serving);
+        Self { access, metrics: Metrics::new(), limits, holds, phase }
+    }
+
+    /// Where the server is.
+    pub(super) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Moves on to `phase`.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// A view of the phases to wait on.
+    pub(super) fn drain(&self) -> Drain {
+        Drain(self.phase.subscribe())
+    }
+}
+
+impl Drain {
+    /// Returns once the server drains.
+    pub(super) async fn started(&mut self) {
+        self.reached(Phase::Draining).await;
+    }
+
+    /// Returns once every publisher has finished.
+    pub(super) async fn publishers_finished(&mut self) {
+        self.reached(Phase::Ended).await;
+    }
+
+    async fn reached(&mut self, wanted: Phase) {
+        // A context that is gone is as good as ended.
+        let _ = self.0.wait_for(|phase| *phase >= wanted).await;
+    }
+}

@@ -1,0 +1,208 @@
+//! HTTP: our own accept loop on hyper, with every bound set by us and a timer behind each.
+//!
+//! HTTP/1.1 and HTTP/2 with prior knowledge share a port. `axum::serve` sets no timer, which silently turns
+//! hyper's timeouts off; here [`Vitals`] times everything, and hyper's own header timer stays off.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+
+use crate::control::Limit;
+use crate::media::HttpLimits;
+
+use super::admission::{Admission, Full, Permit};
+use super::body::Tracked;
+use super::clock::Clock;
+use super::context::Context;
+use super::io::WatchedIo;
+use super::listen;
+use super::screen;
+use super::vitals::{InFlight, Vitals};
+
+/// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
+/// the memory behind it, and it is also how much of a response one flush takes.
+const BUFFER: usize = 64 * 1024;
+/// HTTP/2 flow control for what we receive, which is never a body.
+const H2_WINDOW: u32 = 64 * 1024;
+/// Streams a peer may make us reset before the connection is closed (CVE-2025-8671).
+const H2_LOCAL_RESETS: usize = 200;
+/// How late a stalled HTTP/2 body may be noticed: its progress does not wake the connection.
+const TICK: Duration = Duration::from_secs(5);
+
+/// One HTTP listener: its routes, bounds and open connections.
+pub(super) struct HttpDoor {
+    router: Router,
+    context: Arc<Context>,
+    builder: auto::Builder<TokioExecutor>,
+    admission: Arc<Admission>,
+    graceful: GracefulShutdown,
+}
+
+/// Who sent a request, for the routes.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    /// Its address.
+    pub(super) address: IpAddr,
+    /// Its connection.
+    pub(super) vitals: Arc<Vitals>,
+}
+
+impl HttpDoor {
+    /// A door to `router`.
+    pub(super) fn new(router: Router, context: Arc<Context>, admission: Arc<Admission>) -> Self {
+        let builder = builder(&context.limits.http);
+        Self { router, context, builder, admission, graceful: GracefulShutdown::new() }
+    }
+
+    /// Accepts until the server drains; each connection's task holds a clone of `open` until it ends. Then
+    /// asks every connection to finish what it answers and close.
+    pub(super) async fn serve(self, listener: TcpListener, open: mpsc::Sender<()>) {
+        let mut drain = self.context.drain();
+        let door = Arc::new(self);
+        loop {
+            let (stream, peer) = tokio::select! {
+                biased;
+                () = drain.started() => break,
+                accepted = listen::accept(&listener, &door.context.metrics) => accepted,
+            };
+            match door.admission.admit(peer.ip()) {
+                Ok(permit) => {
+                    listen::tune_viewer(&stream);
+                    let (watcher, open) = (door.graceful.watcher(), open.clone());
+                    let door = door.clone();
+                    tokio::spawn(async move {
+                        door.converse(stream, peer.ip(), permit, watcher).await;
+                        drop(open);
+                    });
+                }
+                Err(Full::Total) => door.context.metrics.limit(Limit::HttpConnections),
+                Err(Full::Address) => door.context.metrics.limit(Limit::HttpConnectionsPerAddress),
+            }
+        }
+        drop(listener);
+        drain.publishers_finished().await;
+        if let Some(door) = Arc::into_inner(door) {
+            door.graceful.shutdown().await;
+        }
+    }
+
+    async fn converse(self: Arc<Self>, stream: TcpStream, address: IpAddr, permit: Permit, watcher: Watcher) {
+        let metrics = &self.context.metrics;
+        metrics.http_connections.inc();
+        let vitals = Vitals::new(Clock::mono());
+        let peer = Peer { address, vitals: vitals.clone() };
+        let io = WatchedIo::new(stream, vitals.clone());
+        let service = service_fn({
+            let (router, context) = (self.router.clone(), self.context.clone());
+            move |request| answer(request, router.clone(), context.clone(), peer.clone(), peer.vitals.begin())
+        });
+        let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
+        // The task must not keep the door open once accepting has ended.
+        let context = self.context.clone();
+        drop(self);
+        if let Some(limit) = until_due(connection, &vitals, &context.limits.http).await {
+            context.metrics.limit(limit);
+        }
+        context.metrics.http_connections.dec();
+        drop(permit);
+    }
+}
+
+/// Runs `connection` until it ends, or until its vitals say which bound it has run into.
+async fn until_due(connection: impl Future, vitals: &Vitals, limits: &HttpLimits) -> Option<Limit> {
+    let mut connection = pin!(connection);
+    let mut sleep = pin!(tokio::time::sleep(limits.head_time));
+    poll_fn(|cx| {
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        loop {
+            let now = Clock::mono();
+            let wake = match vitals.due(limits) {
+                Some((due, limit)) if due <= now => return Poll::Ready(Some(limit)),
+                Some((due, _)) => due,
+                None => now + TICK,
+            };
+            // A timer that fires early costs a look; moving it at every poll would cost more.
+            if sleep.is_elapsed() || wake < sleep.deadline().into_std() {
+                sleep.as_mut().reset(wake.into());
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    router: Router,
+    context: Arc<Context>,
+    peer: Peer,
+    flight: InFlight,
+) -> Result<Response<Tracked<Body>>, Infallible> {
+    // Nothing here takes a body: `screen` refuses requests that bring one, and the connection closes.
+    let (mut parts, _) = request.into_parts();
+    let class = screen::class(parts.uri.path());
+    let response = match screen::screen(&parts, &context.limits.http) {
+        Ok(()) => {
+            parts.extensions.insert(peer);
+            let Ok(response) = router.oneshot(Request::from_parts(parts, Body::empty())).await;
+            response
+        }
+        Err(refusal) => {
+            if refusal.is_of_size() {
+                context.metrics.limit(Limit::RequestSize);
+            }
+            refusal.response(parts.version)
+        }
+    };
+    context.metrics.request(class, response.status().as_u16());
+    Ok(response.map(|body| Tracked::new(body, flight)))
+}
+
+/// hyper with every knob set: nothing is left to a default that a timer or a release could change.
+fn builder(limits: &HttpLimits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_headers(limits.headers)
+        .max_buf_size(BUFFER)
+        .keep_alive(true)
+        .half_close(false)
+        .pipeline_flush(false);
+    let (ping, pong) = limits.h2_ping;
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(limits.h2_header_list)
+        .max_send_buf_size(limits.h2_send_buffer)
+        .max_pending_accept_reset_streams(limits.h2_pending_resets)
+        .max_local_error_reset_streams(H2_LOCAL_RESETS)
+        .initial_stream_window_size(H2_WINDOW)
+        .initial_connection_window_size(H2_WINDOW)
+        .adaptive_window(false)
+        .keep_alive_interval(ping)
+        .keep_alive_timeout(pong);
+    builder
+}

@@ -1,0 +1,75 @@
+//! Listening: binding, accepting without spinning, and the socket options of each kind of peer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::control::{Limit, Metrics};
+
+use super::Error;
+
+/// Pause after the system had no descriptor or memory for a connection: short enough to recover at once,
+/// long enough not to spin.
+const BACK_OFF: Duration = Duration::from_millis(50);
+/// A dead peer is noticed within this (the last unacknowledged byte, or keepalive 5 s x 3).
+const USER_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// Unsent bytes the kernel takes for a viewer: what is beyond this is better kept as shared parts.
+const NOT_SENT: u32 = 128 * 1024;
+
+/// Binds `address` for `listener` ("rtmp", "http", "admin") and logs the port it got.
+pub(super) async fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+    let fail = |error| Error::Bind { listener, address, error };
+    let socket = TcpListener::bind(address).await.map_err(fail)?;
+    let bound = socket.local_addr().map_err(fail)?;
+    tracing::info!(listener, address = %bound, "listening");
+    Ok(socket)
+}
+
+/// The next connection. Errors of one connection are passed over; when the system has run out of
+/// descriptors, accepting pauses and goes on.
+pub(super) async fn accept(listener: &TcpListener, metrics: &Metrics) -> (TcpStream, SocketAddr) {
+    let mut out = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Small writes must not wait for an acknowledgement.
+                let _ = stream.set_nodelay(true);
+                return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port()));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                metrics.limit(Limit::Descriptors);
+                if !std::mem::replace(&mut out, true) {
+                    tracing::warn!(%error, "accept_paused");
+                }
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Options of an encoder's socket: one that vanished is noticed.
+pub(super) fn tune_ingest(stream: &TcpStream) {
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(KEEPALIVE_RETRIES);
+    let socket = SockRef::from(stream);
+    // A socket that refuses an option still works; the session's own deadlines hold.
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+}
+
+/// Options of a viewer's socket: the same, and little media waiting unsent in the kernel.
+pub(super) fn tune_viewer(stream: &TcpStream) {
+    tune_ingest(stream);
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(NOT_SENT);
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

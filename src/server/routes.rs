@@ -1,0 +1,72 @@
+//! Routes: which path goes where, on the public and on the admin listener.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::routing::get;
+
+use super::context::{Context, Phase};
+use super::pages;
+
+/// Content type of the metrics (OpenMetrics 1.0.0).
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// What players and people see.
+pub(super) fn public(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/watch/{*name}", get(pages::watch))
+        .route("/embed/{*name}", get(pages::embed))
+        .route("/assets/{*path}", get(pages::asset))
+        .merge(health())
+        .with_state(context)
+}
+
+/// What the operator sees.
+pub(super) fn admin(context: Arc<Context>) -> Router {
+    Router::new().route("/metrics", get(metrics)).merge(health()).with_state(context)
+}
+
+/// A short answer in words, not to be kept by caches.
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A request's field as one text, several joined by commas (RFC 9110 §5.3); what is not ASCII is left out.
+pub(super) fn field(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let texts: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
+fn health() -> Router<Arc<Context>> {
+    Router::new()
+        .route("/livez", get(async || plain(StatusCode::OK, "ok\n")))
+        .route("/readyz", get(ready))
+        .fallback(async || plain(StatusCode::NOT_FOUND, "there is nothing here\n"))
+        .method_not_allowed_fallback(async || plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"))
+}
+
+/// Every listener is bound before the first request can come, so only draining makes the server not ready.
+async fn ready(State(context): State<Arc<Context>>) -> Response<Body> {
+    match context.phase() {
+        Phase::Serving => plain(StatusCode::OK, "ready\n"),
+        Phase::Draining | Phase::Ended => plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+    }
+}
+
+async fn metrics(State(context): State<Arc<Context>>) -> Response<Body> {
+    let mut response = Response::new(Body::from(context.metrics.encode()));
+    response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

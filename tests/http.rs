@@ -1,0 +1,16 @@
+//! The HTTP listeners from outside: health, pages, and requests made to confuse.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
+#![allow(clippy::disallowed_methods, reason = "tests measure real time")]
+
+#[path = "http/hostile.rs"]
+mod hostile;
+#[path = "http/rig.rs"]
+mod rig;
+#[path = "http/routes.rs"]
+mod routes;

@@ -1,0 +1,87 @@
+//! A real server on free ports, and raw sockets to talk to it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rillcast::control::Settings;
+use rillcast::server::{Addresses, House};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A running server; dropping it stops it.
+pub struct Server {
+    pub at: Addresses,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+/// Settings on free loopback ports, open to publish.
+pub fn settings() -> Settings {
+    let mut settings = Settings { open_publish: true, ..Settings::default() };
+    settings.listen.rtmp = ([127, 0, 0, 1], 0).into();
+    settings.listen.http = ([127, 0, 0, 1], 0).into();
+    settings.listen.admin = ([127, 0, 0, 1], 0).into();
+    settings.drain = Duration::from_secs(3);
+    settings
+}
+
+impl Server {
+    pub async fn start(settings: Settings) -> Self {
+        let house = House::bind(settings).await.unwrap();
+        let at = house.addresses();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            house
+                .serve(async {
+                    let _ = stopped.await;
+                })
+                .await;
+        });
+        Self { at, stop: Some(stop), task }
+    }
+
+    /// Tells it to stop and returns how long it took.
+    pub async fn stop(mut self) -> Duration {
+        let began = Instant::now();
+        let _ = self.stop.take().unwrap().send(());
+        self.task.await.unwrap();
+        began.elapsed()
+    }
+}
+
+/// Sends `bytes` and reads until the server closes or says nothing for `quiet`. Whether it closed comes back.
+pub async fn raw(at: SocketAddr, bytes: &[u8], quiet: Duration) -> (String, bool) {
+    let mut socket = TcpStream::connect(at).await.unwrap();
+    // A server that refuses early may close before it has read everything.
+    let _ = socket.write_all(bytes).await;
+    hear(&mut socket, quiet).await
+}
+
+/// Reads until the peer closes or says nothing for `quiet`.
+pub async fn hear(socket: &mut TcpStream, quiet: Duration) -> (String, bool) {
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match tokio::time::timeout(quiet, socket.read(&mut buffer)).await {
+            Err(_) => return (String::from_utf8_lossy(&heard).into_owned(), false),
+            Ok(Ok(0) | Err(_)) => return (String::from_utf8_lossy(&heard).into_owned(), true),
+            Ok(Ok(n)) => heard.extend_from_slice(&buffer[..n]),
+        }
+    }
+}
+
+/// One GET on a connection of its own: status line and headers, and the body.
+pub async fn get(at: SocketAddr, target: &str, headers: &str) -> (String, String) {
+    request(at, "GET", target, headers).await
+}
+
+/// One request on a connection of its own.
+pub async fn request(at: SocketAddr, method: &str, target: &str, headers: &str) -> (String, String) {
+    let text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
+    let (heard, closed) = raw(at, text.as_bytes(), Duration::from_secs(20)).await;
+    assert!(closed, "{method} {target}: {heard}");
+    let (head, body) = heard.split_once("\r\n\r\n").unwrap_or((&heard, ""));
+    (head.to_ascii_lowercase(), body.to_owned())
+}

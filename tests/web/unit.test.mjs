@@ -1,0 +1,63 @@
+// The page's modules that need no browser.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+/** The page's modules are served as they are, outside any package, so they are imported by their text. */
+async function load(name) {
+  const text = readFileSync(new URL(`../../src/server/web/static/${name}`, import.meta.url), "utf8");
+  return import(`data:text/javascript,${encodeURIComponent(text)}`);
+}
+
+const { readOptions } = await load("options.js");
+const { ServerClock } = await load("clock.js");
+const read = (path) => readOptions(new URL(path, "http://localhost"));
+
+test("the stream is named by the path", () => {
+  assert.equal(read("/watch/demo").url, "/live/demo/index.m3u8");
+  assert.equal(read("/watch/studio/cam-1/").url, "/live/studio/cam-1/index.m3u8");
+  assert.equal(read("/embed/a%2Eb").name, "a.b");
+  assert.equal(read("/embed/demo").kind, "embed");
+});
+
+test("a path without a stream's name names none", () => {
+  for (const path of ["/watch/", "/watch/a%20b", "/watch/%E0%A4%A", "/watch/.a", "/watch/a/b/c/d/e", "/watch/a%22%3E"]) {
+    assert.equal(read(path).name, null, path);
+  }
+  assert.equal(read(`/watch/${"a".repeat(65)}`).name, null);
+});
+
+test("an embed is told by its query what to show", () => {
+  const { controls, muted, autoplay, stats } = read("/embed/demo?controls=0&muted=false&autoplay&stats=1");
+  assert.deepEqual({ controls, muted, autoplay, stats }, { controls: false, muted: false, autoplay: true, stats: true });
+  assert.equal(read("/embed/demo").stats, false);
+  assert.equal(read("/watch/demo").stats, true);
+});
+
+const second = "Sat, 01 Jan 2022 00:00:10 GMT";
+const at = Date.parse(second);
+
+test("a right clock is not corrected by a coarse header", () => {
+  const clock = new ServerClock();
+  clock.learn(second, at + 850, at + 870);
+  assert.equal(clock.offset, 0);
+});
+
+test("a wrong clock is corrected to within the headers' bounds", () => {
+  const clock = new ServerClock();
+  // The viewer is 60 s behind; two headers, made at the end and at the start of a second.
+  clock.learn(second, at + 980 - 60000, at + 990 - 60000);
+  clock.learn(second, at + 10 - 60000, at + 20 - 60000);
+  assert.ok(Math.abs(clock.offset - 60000) <= 30, String(clock.offset));
+});
+
+test("a clock that was set starts anew, and nonsense is ignored", () => {
+  const clock = new ServerClock();
+  clock.learn(second, at - 60000, at - 59990);
+  clock.learn(second, at, at + 10);
+  assert.equal(clock.offset, 0);
+  clock.learn("yesterday", 0, 0);
+  clock.learn(null, 0, 0);
+  assert.equal(clock.offset, 0);
+});
