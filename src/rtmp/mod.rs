@@ -15,6 +15,7 @@
 
 mod address;
 pub mod chunk;
+mod discard;
 mod error;
 mod flow;
 mod handshake;
@@ -23,7 +24,8 @@ mod output;
 mod session;
 mod tally;
 
+pub use self::discard::{Discard, Discarded};
 pub use self::error::{Blame, Error, Wait};
-pub use self::output::{CloseReason, Discard, Discarded, Output, PublishRequest, Rejection};
+pub use self::output::{CloseReason, Output, PublishRequest, Rejection};
 pub use self::session::Session;
 pub use crate::flv::Metadata as Announcement;

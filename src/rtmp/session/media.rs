@@ -7,8 +7,9 @@ use crate::base::ByteReader;
 use crate::flv::{Metadata, Tag, TagKind};
 use crate::media::TrackKind;
 use crate::rtmp::chunk::Message;
+use crate::rtmp::discard::{Discard, Discarded};
 use crate::rtmp::error::Error;
-use crate::rtmp::output::{Discard, Discarded, Output};
+use crate::rtmp::output::Output;
 
 impl Session {
     /// Takes an audio or video message.
