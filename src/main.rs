@@ -155,7 +155,8 @@ fn key(hash: Option<String>) -> Result<(), server::Error> {
         return print(&format!("{}\n", KeyHash::new(&key)?));
     }
     let key = generate_key()?;
-    print(&format!("key       {key}\nkey_hash  {}\n", KeyHash::new(&key)?))
+    let key = key.expose();
+    print(&format!("key       {key}\nkey_hash  {}\n", KeyHash::new(key)?))
 }
 
 fn print(text: &str) -> Result<(), server::Error> {
