@@ -15,17 +15,17 @@
 
 mod address;
 pub mod chunk;
-mod discard;
 mod error;
 mod flow;
 mod handshake;
 mod outbox;
 mod output;
+mod request;
 mod session;
 mod tally;
 
-pub use self::discard::{Discard, Discarded};
-pub use self::error::{Blame, Error, Wait};
-pub use self::output::{CloseReason, Output, PublishRequest, Rejection};
+pub use self::error::{Blame, ClockFault, Error, Wait};
+pub use self::output::{Discard, Discarded, Output};
+pub use self::request::{CloseReason, PublishRequest, Rejection};
 pub use self::session::Session;
 pub use crate::flv::Metadata as Announcement;

@@ -1,13 +1,11 @@
-//! Output: what a session asks its driver to do, and what the driver answers.
-
-use std::fmt;
+//! Output: what a session asks its driver to do.
 
 use bytes::Bytes;
 
-use super::discard::Discarded;
-use crate::base::Secret;
-use crate::flv::Metadata;
-use crate::media::{Frame, Track};
+use crate::codec;
+use crate::flv::{self, FourCc, Metadata};
+use crate::media::{Frame, Track, TrackId};
+use crate::rtmp::request::{CloseReason, PublishRequest};
 
 /// One thing to do, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,70 +28,37 @@ pub enum Output {
     Close(CloseReason),
 }
 
-/// A request to publish, not yet judged.
-#[derive(Clone, PartialEq)]
-pub struct PublishRequest {
-    /// The application, without what the publisher put after it.
-    pub app: String,
-    /// What stands between the application and the query: further segments of the application, then the
-    /// publish name. It may be a stream's name or a stream key, so it is no fit thing to log.
-    pub path: String,
-    /// `key=` of the publish name's query, else of the application's, else of `tcUrl`'s; percent-decoded.
-    pub key: Option<Secret>,
-    /// Every other parameter of the three queries, as sent: values may be tokens.
-    pub parameters: Vec<(String, Secret)>,
-    /// What the encoder calls itself (`flashVer`), at most 128 printable characters.
-    pub encoder: Option<String>,
+/// Something of the publisher's that was left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discarded {
+    /// Of which track; `None` when it is of none, or the track could not be told.
+    pub track: Option<TrackId>,
+    /// Why.
+    pub reason: Discard,
 }
 
-/// The path may be a key: it is not printed.
-impl fmt::Debug for PublishRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublishRequest")
-            .field("app", &self.app)
-            .field("encoder", &self.encoder)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a publish is refused or ended, in the peer's protocol and in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// A status code, such as `NetStream.Publish.BadName`.
-    pub code: &'static str,
-    /// For the human at the encoder; must hold no secret.
-    pub description: String,
-}
-
-impl Rejection {
-    /// Not under this name, or not with this key.
-    pub fn bad_name(description: impl Into<String>) -> Self {
-        Self { code: "NetStream.Publish.BadName", description: description.into() }
-    }
-
-    /// Not to this application or server.
-    pub fn connection(description: impl Into<String>) -> Self {
-        Self { code: "NetConnection.Connect.Rejected", description: description.into() }
-    }
-
-    /// The server ends it.
-    pub fn shutdown(description: impl Into<String>) -> Self {
-        Self { code: "NetConnection.Connect.AppShutdown", description: description.into() }
-    }
-
-    /// What is sent cannot be served.
-    pub fn failed(description: impl Into<String>) -> Self {
-        Self { code: "NetStream.Failed", description: description.into() }
-    }
-}
-
-/// Why an orderly conversation ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseReason {
-    /// The publisher is done.
-    Unpublished,
-    /// Its request was refused, by the session or by `Session::reject`.
-    Refused(&'static str),
-    /// `Session::finish` was called.
-    Finished(&'static str),
+/// Why something was left out. Refusals of a whole track are told once, bad frames each time.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Discard {
+    /// A tag that cannot be read, or of a legacy codec we do not take.
+    #[error("{0}")]
+    Tag(flv::Error),
+    /// A codec we do not take.
+    #[error("codec {0} is not supported")]
+    Codec(FourCc),
+    /// A track beyond the first of its kind.
+    #[error("track {0} is left out: one track a kind is taken")]
+    Extra(u8),
+    /// A configuration that cannot be used; an earlier one stays in force.
+    #[error("configuration refused: {0}")]
+    Config(codec::Error),
+    /// A frame whose bytes are not what its codec says.
+    #[error("bad frame: {0}")]
+    Frame(codec::Error),
+    /// Frames without a configuration before them.
+    #[error("frames came before their configuration")]
+    NoConfig,
+    /// A data message that cannot be read.
+    #[error("metadata: {0}")]
+    Metadata(flv::Error),
 }

@@ -7,9 +7,8 @@ use bytes::Bytes;
 use crate::codec::{aac, avc};
 use crate::flv::{self, FourCc, Packet, PacketKind};
 use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
-use crate::rtmp::discard::{Discard, Discarded};
 use crate::rtmp::outbox::Outbox;
-use crate::rtmp::output::Output;
+use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
 
 /// Different refusals told in one conversation; further ones are silent.
