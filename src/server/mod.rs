@@ -10,6 +10,7 @@ mod body;
 mod clock;
 mod context;
 pub mod demo;
+mod descriptors;
 mod error;
 mod first_run;
 mod hold;

@@ -92,7 +92,10 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, context: &Context) {
         // Strangers come and go; they do not fill the log.
         None => tracing::debug!(%peer, reason = %end, "rtmp_closed"),
     }
-    let _ = tokio::time::timeout(FAREWELL, farewell(&mut stream)).await;
+    // Whoever was told something gets the time to read it; the others have had theirs.
+    if let End::Closed(_) = end {
+        let _ = tokio::time::timeout(FAREWELL, farewell(&mut stream)).await;
+    }
 }
 
 /// Lets the peer read the last status: closing with its bytes unread would reset the connection.

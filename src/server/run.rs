@@ -16,6 +16,8 @@ use super::Error;
 use super::admission::Admission;
 use super::clock::Clock;
 use super::context::{Context, Phase};
+use super::demo;
+use super::descriptors::Budget;
 use super::first_run::{self, Greeting};
 use super::http::HttpDoor;
 use super::listen;
@@ -94,14 +96,15 @@ impl House {
     /// Serves until `shutdown` completes, then drains: not ready at once, publishers finished and their
     /// streams ended, held requests answered, connections closed, all within the configured time.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { settings, context, rtmp, http, admin, .. } = self;
+        let Self { settings, context, greeting, addresses, rtmp, http, admin } = self;
         let (publishing, mut published) = mpsc::channel::<()>(1);
+        let budget = Budget::claim();
         let limits = &context.limits.rtmp;
-        let encoders = Admission::new(limits.connections, limits.connections_per_address);
+        let encoders = Admission::new(limits.connections.min(budget.rtmp), limits.connections_per_address);
         tokio::spawn(rtmp::serve(rtmp, context.clone(), encoders, publishing));
 
         let limits = &context.limits.http;
-        let public = Admission::new(limits.connections, limits.connections_per_address);
+        let public = Admission::new(limits.connections.min(budget.http), limits.connections_per_address);
         let (open, mut closed) = mpsc::channel::<()>(1);
         let door = HttpDoor::new(routes::public(context.clone()), context.clone(), public);
         tokio::spawn(door.serve(http, open.clone()));
@@ -109,6 +112,11 @@ impl House {
         let door = HttpDoor::new(routes::admin(context.clone()), context.clone(), Admission::new(64, 64));
         tokio::spawn(door.serve(admin, open.clone()));
         drop(open);
+        if let Some(key) = greeting.key().filter(|_| settings.demo).cloned() {
+            let mut drain = context.drain();
+            let rtmp = addresses.rtmp;
+            tokio::spawn(async move { demo::run(rtmp, key.expose(), drain.started()).await });
+        }
         let sweeper = tokio::spawn(sweep(context.clone()));
 
         shutdown.await;
