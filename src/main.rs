@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use rillcast::control::{KeyHash, Settings, SettingsError, Sources, Value, check_key, generate_key};
-use rillcast::server;
+use rillcast::server::{self, publish};
 
 /// A live media server in one binary: RTMP in, Low-Latency HLS out.
 #[derive(Parser)]
@@ -22,6 +22,16 @@ enum Command {
     Serve(Serve),
     /// Check a configuration and say what would run.
     Check(Serve),
+    /// Publish a file over RTMP at real-time pace.
+    Publish {
+        /// An MP4 or FLV file with H.264 and AAC.
+        file: PathBuf,
+        /// Where to: rtmp://HOST/live/NAME?key=KEY, or rtmp://HOST/live/KEY.
+        url: String,
+        /// Begin again at the end, without a seam, until stopped.
+        #[arg(long)]
+        repeat: bool,
+    },
     /// Print a new stream key and its hash for the configuration file.
     Key {
         /// Hash this key instead of making one; `-` reads it from standard input.
@@ -94,11 +104,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), server::Error> {
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Server(#[from] server::Error),
+    #[error(transparent)]
+    Publish(#[from] publish::Error),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Server(error) => error.exit_code(),
+            Self::Publish(error) => error.exit_code(),
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve(serve) => start(serve.settings()?),
-        Command::Check(serve) => check(&serve.settings()?),
-        Command::Key { hash } => key(hash),
+        Command::Serve(serve) => Ok(start(serve.settings().map_err(server::Error::from)?)?),
+        Command::Check(serve) => Ok(check(&serve.settings().map_err(server::Error::from)?)?),
+        Command::Publish { file, url, repeat } => send(publish::Options { file, url, repeat }),
+        Command::Key { hash } => Ok(key(hash)?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rillcast", &mut io::stdout());
             Ok(())
@@ -108,7 +137,6 @@ fn run(command: Command) -> Result<(), server::Error> {
 
 fn start(settings: Settings) -> Result<(), server::Error> {
     server::start_log();
-    let system = |what| move |error| server::Error::System { what, error };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(system("cannot start the runtime"))?;
     let result = runtime.block_on(async {
@@ -120,8 +148,22 @@ fn start(settings: Settings) -> Result<(), server::Error> {
     result
 }
 
+fn send(options: publish::Options) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(system("cannot start the runtime"))?;
+    runtime.block_on(async {
+        let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
+        Ok(publish::run(options, shutdown).await?)
+    })
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> server::Error {
+    move |error| server::Error::System { what, error }
+}
+
 fn check(settings: &Settings) -> Result<(), server::Error> {
-    let part = settings.part_target().map_or("none, whole segments".to_owned(), |part| format!("{part:?}"));
+    let part =
+        settings.part_target().map_or_else(|| "none, whole segments".to_owned(), |part| format!("{part:?}"));
     let streams: Vec<_> = settings.streams.iter().map(|stream| stream.name.as_str()).collect();
     let publish = match (settings.open_publish, streams.as_slice()) {
         (true, _) => "anyone on this machine, any name".to_owned(),
@@ -155,7 +197,8 @@ fn key(hash: Option<String>) -> Result<(), server::Error> {
         return print(&format!("{}\n", KeyHash::new(&key)?));
     }
     let key = generate_key()?;
-    print(&format!("key       {key}\nkey_hash  {}\n", KeyHash::new(&key)?))
+    let key = key.expose();
+    print(&format!("key       {key}\nkey_hash  {}\n", KeyHash::new(key)?))
 }
 
 fn print(text: &str) -> Result<(), server::Error> {

@@ -10,6 +10,10 @@
 
 #[path = "http/hostile.rs"]
 mod hostile;
+#[path = "http/ingest.rs"]
+mod ingest;
+#[path = "http/playback.rs"]
+mod playback;
 #[path = "http/rig.rs"]
 mod rig;
 #[path = "http/routes.rs"]

@@ -224,10 +224,13 @@ fn the_server_may_answer_a_byte_at_a_time() {
 fn a_refusal_is_told_in_the_servers_words() {
     let now = origin();
     let mut server = Server::new();
-    server.refuse = Some("no such key");
+    server.refuse = Some("no such key: studio?key=hush, (hush)");
     let mut client = Client::new(target(), clip(LOOPING), now).unwrap();
     let error = settle(&mut client, &mut server, now, 65_536).unwrap_err();
-    assert!(matches!(&error, Error::Refused(refusal) if refusal.description == "no such key"), "{error}");
+    assert!(
+        matches!(&error, Error::Refused(refusal) if refusal.description == "no such key: ***, (***)"),
+        "{error}"
+    );
     assert!(error.to_string().contains("no such key"), "{error}");
     assert!(!error.to_string().contains("hush"), "{error}");
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use subtle::ConditionallySelectable;
 
+use crate::base::Secret;
 use crate::media::StreamName;
 
 use super::key::{self, KeyHash};
@@ -14,12 +15,12 @@ use super::throttle::Throttle;
 
 /// What a publisher claims. Two forms (the outside contract): `path` is the key alone and finds its
 /// stream; or `path` is the stream's name and `key` came with it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Claim<'a> {
     /// What follows the application in the publish URL, without its query.
     pub path: &'a str,
     /// The key of the URL's query, when it has one.
-    pub key: Option<&'a str>,
+    pub key: Option<&'a Secret>,
     /// Who asks.
     pub address: IpAddr,
     /// When.
@@ -96,7 +97,7 @@ impl Access {
 
     /// The stream the claim's key opens. Every candidate is hashed and compared, whichever matches.
     fn search(&self, claim: &Claim<'_>) -> Option<&StreamName> {
-        let key = claim.key.unwrap_or(claim.path);
+        let key = claim.key.map_or(claim.path, Secret::expose);
         if key::check_key(key).is_err() {
             return None;
         }
@@ -133,7 +134,8 @@ mod tests {
     }
 
     fn asks(access: &Access, path: &str, key: Option<&str>) -> Result<String, Refused> {
-        let claim = Claim { path, key, address: [192, 0, 2, 7].into(), now: Instant::now() };
+        let key = key.map(Secret::new);
+        let claim = Claim { path, key: key.as_ref(), address: [192, 0, 2, 7].into(), now: Instant::now() };
         match access.authorize(&claim) {
             Verdict::Allow(name) => Ok(name.to_string()),
             Verdict::Refuse { reason, delay } => {

@@ -5,6 +5,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::base::Secret;
+
 /// Longest key an operator may choose; ours have 52 characters.
 const MAX_KEY: usize = 256;
 const SALT: usize = 16;
@@ -39,10 +41,10 @@ pub fn check_key(key: &str) -> Result<(), KeyFault> {
 }
 
 /// A new key: 256 random bits as 52 lowercase base32 characters (RFC 4648 §6 alphabet).
-pub fn generate_key() -> Result<String, getrandom::Error> {
+pub fn generate_key() -> Result<Secret, getrandom::Error> {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits)?;
-    Ok(base32(&bits))
+    Ok(Secret::new(base32(&bits)))
 }
 
 /// A key's salted SHA-256: enough to know the key again, not to learn it. The key has 256 bits of
@@ -135,9 +137,9 @@ mod tests {
     #[test]
     fn a_generated_key_has_256_bits_and_is_a_valid_key() {
         let (a, b) = (generate_key().unwrap(), generate_key().unwrap());
-        assert_eq!(a.len(), 52);
+        assert_eq!(a.expose().len(), 52);
         assert_ne!(a, b);
-        assert_eq!(check_key(&a), Ok(()));
+        assert_eq!(check_key(a.expose()), Ok(()));
     }
 
     #[test]

@@ -281,7 +281,7 @@ impl Client {
             Some("_error") => self.error(transaction, &info),
             Some("onStatus") => self.status(&info),
             // Some servers say so instead of, or before, closing.
-            Some("close") => Err(Error::Refused(Refusal::new(self.doing(), &info))),
+            Some("close") => Err(Error::Refused(self.refusal(&info))),
             _ => Ok(()),
         }
     }
@@ -312,16 +312,21 @@ impl Client {
         if transaction == RELEASE || transaction == FC_PUBLISH {
             return Ok(());
         }
-        Err(Error::Refused(Refusal::new(self.doing(), info)))
+        Err(Error::Refused(self.refusal(info)))
     }
 
     fn status(&mut self, info: &Value<'_>) -> Result<(), Error> {
         let text = |name| info.get(name).and_then(Value::as_str);
         match (self.state, text("code")) {
             (State::Asking, Some("NetStream.Publish.Start")) => self.start(),
-            _ if text("level") == Some("error") => Err(Error::Refused(Refusal::new(self.doing(), info))),
+            _ if text("level") == Some("error") => Err(Error::Refused(self.refusal(info))),
             _ => Ok(()),
         }
+    }
+
+    /// The server's words, without the publish name, which servers like to repeat and which may be the key.
+    fn refusal(&self, info: &Value<'_>) -> Refusal {
+        Refusal::new(self.doing(), info, self.target.secrets())
     }
 
     /// The server accepts: what a decoder and a player must know comes before the first frame.

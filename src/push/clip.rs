@@ -214,3 +214,51 @@ fn trim(samples: &mut Vec<Sample>, kind: TrackKind, start: i64, end: Option<i64>
     let first = if kind == TrackKind::Audio { first.saturating_sub(1) } else { first };
     samples.drain(..first);
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+mod tests {
+    use super::*;
+
+    /// Samples one tick long from their composition offsets and key flags.
+    fn samples(shapes: &[(i64, bool)]) -> Vec<Sample> {
+        let sample = |(n, &(cts, key)): (i64, &(i64, bool))| {
+            let payload = Bytes::copy_from_slice(&[n as u8]);
+            Sample { dts: n * 10, cts, duration: 10, key, payload }
+        };
+        (0..).zip(shapes).map(sample).collect()
+    }
+
+    fn kept(samples: &[Sample]) -> Vec<u8> {
+        samples.iter().map(|sample| sample.payload[0]).collect()
+    }
+
+    #[test]
+    fn an_edit_keeps_what_the_first_shown_picture_needs_and_drops_a_hidden_tail() {
+        let shapes = [(0, true), (0, false), (0, true), (0, false), (20, false), (0, false), (0, false)];
+        let mut all = samples(&shapes);
+        // Shown from 35 to 55: picture 3 needs the key frame 2; 4 is shown at 60, but 5 may refer to it.
+        trim(&mut all, TrackKind::Video, 35, Some(55));
+        assert_eq!(kept(&all), [2, 3, 4, 5]);
+        let mut all = samples(&shapes);
+        trim(&mut all, TrackKind::Audio, 35, Some(55));
+        assert_eq!(kept(&all), [2, 3, 4, 5], "sound: the frame at 35 and the one before it");
+        let mut all = samples(&shapes);
+        trim(&mut all, TrackKind::Video, 0, Some(0));
+        assert!(all.is_empty(), "nothing is shown");
+    }
+
+    #[test]
+    fn negative_composition_offsets_become_earlier_decode_times() {
+        // A real AudioSpecificConfig (AAC-LC, 48 kHz, stereo); the offsets are what is tested.
+        let coding = Coding::Aac(Bytes::from_static(&[0x11, 0x90]));
+        let scale = Timescale::MILLIS;
+        let edit = Edit { start: 10, delay: 40, length: None };
+        let raw =
+            RawTrack { id: 1, coding, scale, edit, samples: samples(&[(5, true), (-20, true), (0, true)]) };
+        let track = raw.settle(&CodecLimits::default()).unwrap().unwrap();
+        let times: Vec<_> = track.samples.iter().map(|s| (s.dts, s.cts)).collect();
+        // Shifted by the edit (+30), then decoded 20 earlier; shown when they were.
+        assert_eq!(times, [(10, 25), (20, 0), (30, 20)]);
+    }
+}

@@ -137,10 +137,15 @@ pub struct Refusal {
 impl Refusal {
     const MAX: usize = 300;
 
-    /// Takes the words out of an information object (Adobe RTMP 1.0 §7.2.2).
-    pub(super) fn new(during: &'static str, info: &Value<'_>) -> Self {
+    /// Takes the words out of an information object (Adobe RTMP 1.0 §7.2.2), with `***` in place of `secrets`.
+    pub(super) fn new<'a>(
+        during: &'static str,
+        info: &Value<'_>,
+        secrets: impl Iterator<Item = &'a str> + Clone,
+    ) -> Self {
         let text = |name| {
             let text = info.get(name).and_then(Value::as_str).unwrap_or_default();
+            let text = secrets.clone().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
             text.chars().filter(|c| !c.is_control()).take(Self::MAX).collect()
         };
         Self { during, code: text("code"), description: text("description") }

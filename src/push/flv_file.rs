@@ -170,3 +170,38 @@ fn lasting(samples: &mut [Sample]) {
         last.duration = average;
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+mod tests {
+    use super::*;
+
+    fn samples(times: impl Iterator<Item = (i64, i64)>) -> Vec<Sample> {
+        let sample = |(dts, cts)| Sample { dts, cts, duration: 0, key: true, payload: Bytes::new() };
+        times.map(sample).collect()
+    }
+
+    #[test]
+    fn a_rounded_rate_is_recognised_and_gives_back_every_millisecond() {
+        // 29.97 frames a second, begun at 17.3 ms, with a reordering of two frames now and then.
+        let micros = |n: i64| 17_300 + n * 1_001_000 / 30;
+        let millis = |n| (micros(n) + 500) / 1_000;
+        let samples = samples((0..3_000).map(|n| (millis(n), millis(n + 2 * (n % 2)) - millis(n))));
+        let (scale, step) = picture_grid(&samples).unwrap();
+        assert_eq!((scale.per_second(), step), (30_000_000, 1_001_000));
+        let times = on_grid(&samples, scale, step).unwrap();
+        for (sample, (dts, cts)) in samples.iter().zip(times) {
+            assert_eq!(rescale(dts, scale, Timescale::MILLIS), sample.dts);
+            assert_eq!(rescale(dts + cts, scale, Timescale::MILLIS), sample.dts + sample.cts);
+        }
+    }
+
+    #[test]
+    fn uneven_times_stay_as_they_are() {
+        let mut samples = samples([0, 33, 50, 120, 133].into_iter().map(|dts| (dts, 0)));
+        let (scale, step) = picture_grid(&samples).unwrap();
+        assert_eq!(on_grid(&samples, scale, step), None);
+        lasting(&mut samples);
+        assert_eq!(samples.iter().map(|s| s.duration).collect::<Vec<_>>(), [33, 17, 70, 13, 33]);
+    }
+}

@@ -247,3 +247,56 @@ pub(super) fn slice(file: &Bytes, at: u64, size: usize) -> Option<Bytes> {
     let end = start.checked_add(size)?;
     (end <= file.len()).then(|| file.slice(start..end))
 }
+
+#[cfg(test)]
+mod tests {
+    use mp4_atom::{ElstEntry, StscEntry, SttsEntry};
+
+    use super::*;
+
+    fn entry(segment_duration: u64, media_time: Option<u64>) -> ElstEntry {
+        ElstEntry { segment_duration, media_time, media_rate: 1.into() }
+    }
+
+    #[test]
+    fn an_edit_list_delays_then_shows_one_span() {
+        let (movie, scale) = (Timescale::MILLIS, Timescale::VIDEO);
+        let read = |entries| edit(&Elst { entries }, movie, scale);
+        let simple = read(vec![entry(1_000, Some(3_000))]).unwrap();
+        assert_eq!(simple, Edit { start: 3_000, delay: 0, length: Some(90_000) });
+        let delayed = read(vec![entry(40, None), entry(0, Some(0))]).unwrap();
+        assert_eq!(delayed, Edit { start: 0, delay: 3_600, length: None });
+        let error = read(vec![entry(1, Some(0)), entry(1, Some(9))]).unwrap_err();
+        assert!(error.to_string().starts_with("elst: shows more than one span"), "{error}");
+    }
+
+    #[test]
+    fn chunks_are_walked_as_their_runs_say() {
+        let run = |first_chunk, samples_per_chunk| StscEntry {
+            first_chunk,
+            samples_per_chunk,
+            sample_description_index: 1,
+        };
+        let tables = Tables {
+            stts: Stts { entries: vec![SttsEntry { sample_count: 6, sample_delta: 5 }] },
+            ctts: Ctts::default(),
+            stss: Some(Stss { entries: vec![1, 5] }),
+            stsc: Stsc { entries: vec![run(1, 2), run(3, 1)] },
+            stsz: Stsz { samples: StszSamples::Different { sizes: vec![1, 2, 3, 0, 4, 5] } },
+            chunks: vec![100, 50, 0, 20],
+        };
+        let file = Bytes::from((0..200).collect::<Vec<u8>>());
+        let samples = tables.samples(&file).unwrap();
+        let seen: Vec<_> = samples.iter().map(|s| (s.payload[0], s.payload.len(), s.dts, s.key)).collect();
+        // The fourth is empty and left out; time goes on.
+        assert_eq!(
+            seen,
+            [(100, 1, 0, true), (101, 2, 5, false), (50, 3, 10, false), (0, 4, 20, true), (20, 5, 25, false)]
+        );
+        let short = Tables { chunks: vec![100, 50], ..tables };
+        assert_eq!(
+            short.samples(&file).unwrap_err().to_string(),
+            "stsc: has no place for every sample of stsz"
+        );
+    }
+}

@@ -38,6 +38,7 @@ impl Target {
     /// RTMP's registered port.
     pub const PORT: u16 = 1_935;
     const MAX_URL: usize = 2_048;
+    const SHORTEST_SECRET: usize = 4;
 
     /// Takes a URL apart: the last path segment and the query are the publish name, what is before it the application.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
@@ -112,6 +113,13 @@ impl Target {
     /// The publish name with its query: secret.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What must not be repeated in print: the publish name, whole and in its parts. Parts too short to be a
+    /// secret are left out, or they would blot out common words.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> + Clone {
+        let parts = self.name.split(['?', '&', '=']);
+        std::iter::once(self.name()).chain(parts).filter(|part| part.len() >= Self::SHORTEST_SECRET)
     }
 
     /// `tcUrl`: the URL without the publish name.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::control::{Access, Metrics};
+use crate::live::Registry;
 use crate::media::Limits;
 
 use super::admission::Admission;
@@ -13,6 +14,8 @@ use super::admission::Admission;
 pub(super) struct Context {
     /// Who may publish.
     pub(super) access: Access,
+    /// Who is live.
+    pub(super) registry: Registry,
     /// What is counted.
     pub(super) metrics: Metrics,
     /// Bounds.
@@ -39,10 +42,10 @@ pub(super) struct Drain(watch::Receiver<Phase>);
 
 impl Context {
     /// A context that is serving.
-    pub(super) fn new(access: Access, limits: Arc<Limits>) -> Self {
+    pub(super) fn new(access: Access, registry: Registry, limits: Arc<Limits>) -> Self {
         let holds = Admission::new(limits.http.holds, limits.http.holds_per_address);
         let (phase, _) = watch::channel(Phase::Serving);
-        Self { access, metrics: Metrics::new(), limits, holds, phase }
+        Self { access, registry, metrics: Metrics::new(), limits, holds, phase }
     }
 
     /// Where the server is.

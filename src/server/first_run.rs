@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::base::Secret;
 use crate::control::{DeclaredStream, KeyHash, Settings, Store, generate_key};
 use crate::media::StreamName;
 
@@ -22,7 +23,7 @@ pub(super) enum Greeting {
         /// The stream.
         name: StreamName,
         /// Its key.
-        key: String,
+        key: Secret,
     },
     /// Streams from an earlier start.
     Known(Vec<StreamName>),
@@ -67,13 +68,13 @@ fn make(name: &str) -> Result<(DeclaredStream, Greeting), Error> {
     // The names above are valid; a wrong one is a configuration error like any other.
     let fault = |fault: crate::media::NameError| crate::control::SettingsError::Together(fault.into());
     let name = StreamName::parse(name).map_err(fault)?;
-    let stream = DeclaredStream { name: name.clone(), keys: vec![KeyHash::new(&key)?] };
+    let stream = DeclaredStream { name: name.clone(), keys: vec![KeyHash::new(key.expose())?] };
     Ok((stream, Greeting::Made { name, key }))
 }
 
 impl Greeting {
     /// The key made in this run, for the built-in clip's own publish.
-    pub(super) fn key(&self) -> Option<&str> {
+    pub(super) fn key(&self) -> Option<&Secret> {
         match self {
             Self::Made { key, .. } => Some(key),
             Self::Known(_) | Self::Configured => None,
@@ -86,7 +87,7 @@ impl Greeting {
         match self {
             Self::Made { name, key } => {
                 writeln!(out, "publish   rtmp://{rtmp}/live")?;
-                writeln!(out, "key       {key}   (shown once: keep it)")?;
+                writeln!(out, "key       {}   (shown once: keep it)", key.expose())?;
                 writeln!(out, "watch     http://{http}/watch/{name}")?;
             }
             Self::Known(names) => {
@@ -133,7 +134,7 @@ mod tests {
     fn the_first_start_makes_main_and_shows_its_key_once() {
         let folder = tempfile::tempdir().unwrap();
         let (streams, greeting) = streams(&settings(&folder)).unwrap();
-        let key = greeting.key().unwrap().to_owned();
+        let key = greeting.key().unwrap().expose().to_owned();
         assert_eq!(streams[0].name.as_str(), "main");
         assert!(bool::from(streams[0].keys[0].matches(&key)));
         let text = printed(&greeting);

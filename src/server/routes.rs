@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{any, get};
 
 use super::context::{Context, Phase};
-use super::pages;
+use super::{pages, playback};
 
 /// Content type of the metrics (OpenMetrics 1.0.0).
 const OPEN_METRICS: HeaderValue =
@@ -19,6 +19,7 @@ const OPEN_METRICS: HeaderValue =
 /// What players and people see.
 pub(super) fn public(context: Arc<Context>) -> Router {
     Router::new()
+        .route("/live/{*path}", any(playback::serve))
         .route("/watch/{*name}", get(pages::watch))
         .route("/embed/{*name}", get(pages::embed))
         .route("/assets/{*path}", get(pages::asset))

@@ -4,21 +4,21 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rillcast::control::Settings;
-use rillcast::server::{Addresses, House};
+use rillcast::server::{Addresses, House, publish};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A running server; dropping it stops it.
-pub struct Server {
-    pub at: Addresses,
+pub(crate) struct Server {
+    pub(crate) at: Addresses,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 /// Settings on free loopback ports, open to publish.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let mut settings = Settings { open_publish: true, ..Settings::default() };
     settings.listen.rtmp = ([127, 0, 0, 1], 0).into();
     settings.listen.http = ([127, 0, 0, 1], 0).into();
@@ -28,7 +28,7 @@ pub fn settings() -> Settings {
 }
 
 impl Server {
-    pub async fn start(settings: Settings) -> Self {
+    pub(crate) async fn start(settings: Settings) -> Self {
         let house = House::bind(settings).await.unwrap();
         let at = house.addresses();
         let (stop, stopped) = oneshot::channel();
@@ -43,7 +43,7 @@ impl Server {
     }
 
     /// Tells it to stop and returns how long it took.
-    pub async fn stop(mut self) -> Duration {
+    pub(crate) async fn stop(mut self) -> Duration {
         let began = Instant::now();
         let _ = self.stop.take().unwrap().send(());
         self.task.await.unwrap();
@@ -52,7 +52,7 @@ impl Server {
 }
 
 /// Sends `bytes` and reads until the server closes or says nothing for `quiet`. Whether it closed comes back.
-pub async fn raw(at: SocketAddr, bytes: &[u8], quiet: Duration) -> (String, bool) {
+pub(crate) async fn raw(at: SocketAddr, bytes: &[u8], quiet: Duration) -> (String, bool) {
     let mut socket = TcpStream::connect(at).await.unwrap();
     // A server that refuses early may close before it has read everything.
     let _ = socket.write_all(bytes).await;
@@ -60,7 +60,7 @@ pub async fn raw(at: SocketAddr, bytes: &[u8], quiet: Duration) -> (String, bool
 }
 
 /// Reads until the peer closes or says nothing for `quiet`.
-pub async fn hear(socket: &mut TcpStream, quiet: Duration) -> (String, bool) {
+pub(crate) async fn hear(socket: &mut TcpStream, quiet: Duration) -> (String, bool) {
     let mut heard = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -73,15 +73,68 @@ pub async fn hear(socket: &mut TcpStream, quiet: Duration) -> (String, bool) {
 }
 
 /// One GET on a connection of its own: status line and headers, and the body.
-pub async fn get(at: SocketAddr, target: &str, headers: &str) -> (String, String) {
+pub(crate) async fn get(at: SocketAddr, target: &str, headers: &str) -> (String, String) {
     request(at, "GET", target, headers).await
 }
 
 /// One request on a connection of its own.
-pub async fn request(at: SocketAddr, method: &str, target: &str, headers: &str) -> (String, String) {
+pub(crate) async fn request(at: SocketAddr, method: &str, target: &str, headers: &str) -> (String, String) {
     let text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
     let (heard, closed) = raw(at, text.as_bytes(), Duration::from_secs(20)).await;
     assert!(closed, "{method} {target}: {heard}");
     let (head, body) = heard.split_once("\r\n\r\n").unwrap_or((&heard, ""));
     (head.to_ascii_lowercase(), body.to_owned())
+}
+
+/// An encoder that publishes the built-in clip in a loop.
+pub(crate) struct Encoder {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), publish::Error>>,
+}
+
+impl Encoder {
+    /// Publishes to `rtmp://SERVER/live/PATH`.
+    pub(crate) fn start(server: &Server, path: &str) -> Self {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bbb_720p25_avc_aac.mp4").into();
+        let url = format!("rtmp://{}/live/{path}", server.at.rtmp);
+        let options = publish::Options { file, url, repeat: true };
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(publish::run(options, async {
+            let _ = stopped.await;
+        }));
+        Self { stop: Some(stop), task }
+    }
+
+    /// Unpublishes.
+    pub(crate) async fn stop(mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Waits until the server ends it, and returns what it was told.
+    pub(crate) async fn refused(self) -> String {
+        self.task.await.unwrap().unwrap_err().to_string()
+    }
+}
+
+/// Waits until stream `name` can be played; returns the folder of its video rendition.
+pub(crate) async fn playable(server: &Server, name: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let (head, body) = get(server.at.http, &format!("/live/{name}/index.m3u8"), "").await;
+        if head.starts_with("http/1.1 200") {
+            let media = body.lines().find(|line| line.ends_with("/v0/media.m3u8")).unwrap();
+            return media.trim_end_matches("media.m3u8").to_owned();
+        }
+        assert!(head.starts_with("http/1.1 404"), "{head}");
+        assert!(began.elapsed() < Duration::from_secs(10), "never playable");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The number behind `name` in the metrics.
+pub(crate) async fn metric(server: &Server, name: &str) -> Option<u64> {
+    let (_, metrics) = get(server.at.admin, "/metrics", "").await;
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.parse().ok()
 }

@@ -1,0 +1,101 @@
+//! Holding: the one place where a request waits for what it asked for.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use crate::control::Limit;
+use crate::hls::Answer;
+use crate::live::Changes;
+
+use super::admission::Permit;
+use super::context::Context;
+use super::http::Peer;
+
+/// Looks until there is an answer: again after every change, until the wait's own bound, the server's end,
+/// or the client's (the future is dropped, and everything it holds with it).
+///
+/// `signals` is taken before each look, so that no change falls between a look and the wait after it.
+/// `crowded` answers when nothing more can be held.
+pub(super) async fn answer(
+    context: &Context,
+    peer: &Peer,
+    look: impl Fn() -> Answer,
+    signals: impl Fn() -> Vec<Changes>,
+    crowded: impl FnOnce() -> Answer,
+) -> Answer {
+    let wait = match look() {
+        Answer::WaitFor(wait) => wait,
+        decided => return decided,
+    };
+    let Some(_held) = Held::take(context, peer) else {
+        context.metrics.limit(Limit::Holds);
+        return crowded();
+    };
+    let mut over = pin!(tokio::time::sleep(wait.at_most));
+    let mut drain = context.drain();
+    loop {
+        let mut changes = signals();
+        match look() {
+            Answer::WaitFor(_) => {}
+            decided => return decided,
+        }
+        tokio::select! {
+            biased;
+            () = any(&mut changes) => {}
+            () = drain.publishers_finished() => return ended(look(), wait.expired),
+            () = &mut over => {
+                context.metrics.limit(Limit::HoldTime);
+                return Answer::Refuse(wait.expired);
+            }
+        }
+    }
+}
+
+/// Nothing more will come: what is there now, or nothing.
+fn ended(answer: Answer, otherwise: crate::hls::Refusal) -> Answer {
+    match answer {
+        Answer::WaitFor(_) => Answer::Refuse(otherwise),
+        decided => decided,
+    }
+}
+
+/// Returns at the first change of any.
+async fn any(changes: &mut [Changes]) {
+    if let [one] = changes {
+        one.changed().await;
+        return;
+    }
+    let mut waits: Vec<_> = changes.iter_mut().map(|one| Box::pin(one.changed())).collect();
+    poll_fn(|cx| match waits.iter_mut().any(|wait| wait.as_mut().poll(cx).is_ready()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
+}
+
+/// A place among the held requests: of the connection, of the address, of the process.
+struct Held<'a> {
+    context: &'a Context,
+    peer: &'a Peer,
+    _permit: Permit,
+}
+
+impl<'a> Held<'a> {
+    fn take(context: &'a Context, peer: &'a Peer) -> Option<Self> {
+        let permit = context.holds.admit(peer.address).ok()?;
+        let most = context.limits.http.holds_per_connection;
+        let more = |held: usize| held.checked_add(1).filter(|held| *held <= most);
+        peer.vitals.holds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        context.metrics.holds.inc();
+        Some(Self { context, peer, _permit: permit })
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.peer.vitals.holds.fetch_sub(1, Ordering::Relaxed);
+        self.context.metrics.holds.dec();
+    }
+}

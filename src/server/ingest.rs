@@ -1,0 +1,104 @@
+//! Ingest: an accepted publish: what the session hands out goes into its generation, and its life is logged.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::live::{self, Expect, Publisher};
+use crate::media::Now;
+use crate::rtmp::{Announcement, Discard, Discarded, Output, PublishRequest};
+
+use super::context::Context;
+use super::log::Escaped;
+
+/// Discarded things told of one publish; past it they are only counted.
+const TOLD: u32 = 5;
+
+/// One encoder being live on one stream. Dropping it ends the generation.
+pub(super) struct Ingest<'a> {
+    context: &'a Context,
+    publisher: Publisher,
+    peer: SocketAddr,
+    discards: u32,
+}
+
+impl<'a> Ingest<'a> {
+    /// A publish that was just accepted.
+    pub(super) fn new(
+        context: &'a Context,
+        publisher: Publisher,
+        peer: SocketAddr,
+        request: &PublishRequest,
+    ) -> Self {
+        context.metrics.publishes.inc();
+        context.metrics.publishers.inc();
+        let generation = publisher.generation();
+        let encoder = request.encoder.as_deref().unwrap_or_default();
+        tracing::info!(
+            stream = %generation.name(), generation = %generation.id(), %peer, encoder = %Escaped(encoder),
+            "publish_started"
+        );
+        Self { context, publisher, peer, discards: 0 }
+    }
+
+    /// Takes what the session found.
+    ///
+    /// # Errors
+    /// When the publish cannot go on.
+    pub(super) fn take(&mut self, output: Output, now: Now) -> Result<(), live::Error> {
+        match output {
+            Output::Frame(frame) => {
+                self.context.metrics.frames.inc();
+                self.publisher.push(frame, now)?;
+            }
+            Output::Track(track) => {
+                let codecs = track.config.codecs();
+                tracing::info!(stream = %self.name(), track = %track.id, codecs, "track_configured");
+                self.publisher.configure(track, now);
+            }
+            Output::Announced(announcement) => self.publisher.expect(expectation(&announcement)),
+            Output::Discarded(discarded) => self.discarded(&discarded),
+            Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}
+        }
+        for notice in self.publisher.notices() {
+            tracing::warn!(stream = %self.name(), %notice, "input_notice");
+        }
+        Ok(())
+    }
+
+    /// Ends the generation and says why.
+    pub(super) fn end(self, reason: impl fmt::Display) {
+        tracing::info!(stream = %self.name(), peer = %self.peer, %reason, "publish_ended");
+    }
+
+    fn name(&self) -> &crate::media::StreamName {
+        self.publisher.generation().name()
+    }
+
+    fn discarded(&mut self, discarded: &Discarded) {
+        if matches!(discarded.reason, Discard::Frame(_)) {
+            self.context.metrics.discarded.inc();
+        }
+        self.discards = self.discards.saturating_add(1);
+        if self.discards <= TOLD {
+            let reason = discarded.reason.to_string();
+            tracing::warn!(stream = %self.name(), reason = %Escaped(&reason), "input_discarded");
+        }
+    }
+}
+
+impl Drop for Ingest<'_> {
+    fn drop(&mut self) {
+        self.context.metrics.publishers.dec();
+    }
+}
+
+fn expectation(announcement: &Announcement) -> Expect {
+    let rates = [announcement.video_bitrate, announcement.audio_bitrate];
+    let bitrate = rates.into_iter().flatten().map(u64::from).reduce(u64::saturating_add);
+    Expect {
+        video: announcement.video,
+        audio: announcement.audio,
+        frame_rate: announcement.frame_rate,
+        bitrate,
+    }
+}
