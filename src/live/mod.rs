@@ -4,8 +4,10 @@
 //! Time: `Now` is passed in by the driver.  Memory: `RingLimits` and the window, per rendition.  Spec: RFC 8216bis §6.2.
 
 mod clock;
+mod constants;
 mod error;
 mod frames;
+mod position;
 mod publisher;
 mod registry;
 mod ring;
@@ -14,9 +16,11 @@ mod settle;
 mod timeline;
 mod view;
 
+pub use self::constants::Constants;
 pub use self::error::{Error, Expect, Notice};
 pub use self::frames::FrameRing;
+pub use self::position::{PartPos, Report};
 pub use self::publisher::Publisher;
 pub use self::registry::{Generation, GenerationId, Registry, Settings};
 pub use self::ring::{Changes, Rendition};
-pub use self::view::{Bandwidth, Constants, MEMO_SLOTS, Memo, OpenSegment, PartPos, Report, View};
+pub use self::view::{Bandwidth, MEMO_SLOTS, Memo, OpenSegment, View};

@@ -3,13 +3,14 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::constants::Constants;
 use super::error::{Error, Expect, Notice};
+use super::position::Report;
 use super::registry::{Generation, Settings};
 use super::ring::{Bounds, PartRing};
 use super::sanity::Sanity;
 use super::settle::{Settled, Settling};
 use super::timeline::Timeline;
-use super::view::{Constants, Report};
 use crate::media::{CodecConfig, Frame, FrameRate, Now, Track, TrackKind, WallTime};
 use crate::packager::{Geometry, Packager};
 

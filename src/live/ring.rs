@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::constants::Constants;
 use super::frames::FrameRing;
-use super::view::{Bandwidth, Constants, Memo, OpenSegment, PartPos, Report, View};
+use super::position::{PartPos, Report};
+use super::view::{Bandwidth, Memo, OpenSegment, View};
 use crate::media::{FrameRate, Ticks, Timescale, TrackId};
 use crate::packager::{Sealed, Segment};
 
@@ -222,12 +224,13 @@ impl PartRing {
             self.listed_from = self.listed_from.saturating_add(1);
         }
         let newest = self.segments.last().map_or(0, |segment| segment.start.saturating_add(segment.duration));
-        let total: u64 = self.segments.iter().map(|segment| segment.len()).sum();
         let longest = self.window.saturating_add(target);
+        let mut total: u64 = self.segments.iter().map(|segment| segment.len()).sum();
         let gone = self.segments.iter().take(self.listed_from).take_while(|segment| {
             let first_listed = segment.start.saturating_add(segment.duration);
-            total > self.max_bytes
-                || newest.saturating_sub(first_listed) >= longest.saturating_add(segment.duration)
+            let over = total > self.max_bytes;
+            total = total.saturating_sub(segment.len());
+            over || newest.saturating_sub(first_listed) >= longest.saturating_add(segment.duration)
         });
         let gone = gone.count();
         self.segments.drain(..gone);

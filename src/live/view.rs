@@ -1,55 +1,12 @@
 //! View: an immutable snapshot of one rendition's recent past, from which every answer is made.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::media::{Timescale, Track, TrackId};
+use super::constants::Constants;
+use super::position::{PartPos, Report};
 use crate::packager::{Part, Segment, SegmentHead};
-
-/// What never changes about a rendition while its generation lasts.
-///
-/// TARGETDURATION, PART-TARGET and the hold-backs are promises made in the first playlist and kept in
-/// every later one (RFC 8216bis §4.4.3.1, §4.4.3.7, §4.4.3.8).
-#[derive(Debug, Clone)]
-pub struct Constants {
-    /// The rendition's track as it was first configured.
-    pub track: Track,
-    /// EXT-X-TARGETDURATION in seconds, the same in all renditions.
-    pub target_duration: u32,
-    /// EXT-X-PART-INF:PART-TARGET; `None` when the stream is served in segments only.
-    pub part_target: Option<Duration>,
-    /// PART-HOLD-BACK, the same in all renditions.
-    pub part_hold_back: Duration,
-    /// HOLD-BACK, the same in all renditions.
-    pub hold_back: Duration,
-}
-
-impl Constants {
-    /// The timescale of every start and duration in the view.
-    pub fn timescale(&self) -> Timescale {
-        self.track.timescale()
-    }
-}
-
-/// A place in a rendition: part `part` of segment `msn`. Ordered as playback is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartPos {
-    /// Media sequence number.
-    pub msn: u64,
-    /// Index of the part in its segment.
-    pub part: u32,
-}
-
-/// How far another rendition of the same generation has come: EXT-X-RENDITION-REPORT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Report {
-    /// The other rendition.
-    pub track: TrackId,
-    /// Its last listed part.
-    pub last: PartPos,
-}
 
 /// The segment that is being filled.
 #[derive(Debug, Clone)]

@@ -78,7 +78,7 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 

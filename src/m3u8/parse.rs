@@ -262,5 +262,5 @@ fn report(list: &str) -> Option<RenditionReport> {
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests;

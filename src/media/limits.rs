@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::limits_http::HttpLimits;
+
 const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
 
@@ -87,43 +89,6 @@ pub struct CodecLimits {
     pub bad_frames: u32,
 }
 
-/// Bounds on HTTP.
-#[derive(Debug, Clone)]
-pub struct HttpLimits {
-    /// Request head of HTTP/1.
-    pub head: usize,
-    /// Header fields.
-    pub headers: usize,
-    /// Request target.
-    pub target: usize,
-    /// From the first byte of a request head to its last.
-    pub head_time: Duration,
-    /// A kept-alive connection with nothing asked.
-    pub idle: Duration,
-    /// A response that makes no progress: the reader is gone.
-    pub write_stall: Duration,
-    /// HTTP/2 streams of one connection.
-    pub h2_streams: u32,
-    /// HTTP/2 header list, decoded.
-    pub h2_header_list: u32,
-    /// HTTP/2 send buffer of one stream.
-    pub h2_send_buffer: usize,
-    /// HTTP/2 resets waiting to be accepted.
-    pub h2_pending_resets: usize,
-    /// HTTP/2 ping interval and its answer's time.
-    pub h2_ping: (Duration, Duration),
-    /// Held requests of one connection.
-    pub holds_per_connection: usize,
-    /// Held requests from one address.
-    pub holds_per_address: usize,
-    /// Held requests in all.
-    pub holds: usize,
-    /// Connections in all.
-    pub connections: usize,
-    /// Connections from one address.
-    pub connections_per_address: usize,
-}
-
 /// Bounds on rings and the packager in front of them.
 #[derive(Debug, Clone)]
 pub struct RingLimits {
@@ -177,29 +142,6 @@ impl Default for CodecLimits {
             tracks: 8,
             nals: 4_096,
             bad_frames: 100,
-        }
-    }
-}
-
-impl Default for HttpLimits {
-    fn default() -> Self {
-        Self {
-            head: 16 * KIB,
-            headers: 64,
-            target: 4 * KIB,
-            head_time: Duration::from_secs(5),
-            idle: Duration::from_secs(60),
-            write_stall: Duration::from_secs(10),
-            h2_streams: 64,
-            h2_header_list: 16 * 1_024,
-            h2_send_buffer: 64 * KIB,
-            h2_pending_resets: 20,
-            h2_ping: (Duration::from_secs(20), Duration::from_secs(10)),
-            holds_per_connection: 16,
-            holds_per_address: 256,
-            holds: 20_000,
-            connections: 16_384,
-            connections_per_address: 4_096,
         }
     }
 }

@@ -3,16 +3,22 @@
 //! Belongs here: what is true of media in any format.   Does not: bitstreams (see codec), containers (see flv, cmaf).
 //! Time: integers in a stated timescale; nothing here reads a clock.  Memory: payloads are shared `Bytes`.  Spec: none.
 
+mod audio;
 mod frame;
 mod limits;
+mod limits_http;
 mod name;
 mod time;
 mod track;
+mod video;
+mod wall;
 
+pub use self::audio::{AudioCodec, AudioConfig};
 pub use self::frame::{Frame, TrackId, TrackKind};
-pub use self::limits::{CodecLimits, HttpLimits, Limits, RingLimits, RtmpLimits};
+pub use self::limits::{CodecLimits, Limits, RingLimits, RtmpLimits};
+pub use self::limits_http::HttpLimits;
 pub use self::name::{NameError, StreamName};
-pub use self::time::{Now, Ticks, Timescale, Unroll, WallTime, rescale};
-pub use self::track::{
-    AudioCodec, AudioConfig, CodecConfig, Colour, FrameRate, Track, VideoCodec, VideoConfig,
-};
+pub use self::time::{Ticks, Timescale, Unroll, rescale};
+pub use self::track::{CodecConfig, Track};
+pub use self::video::{Colour, FrameRate, VideoCodec, VideoConfig};
+pub use self::wall::{Now, WallTime};

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::follower::{Cut, Follower};
 use super::geometry::{Geometry, Settings, ticks};
 use super::lane::Lane;
-use super::part::{Init, Sealed, SegmentHead};
+use super::part::{Init, Sealed};
 use super::policy::Policy;
+use super::segment::SegmentHead;
 use crate::cmaf;
 use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Track, TrackId, TrackKind, WallTime};
 

@@ -153,7 +153,7 @@ impl Follower {
         self.lane.seal(0, head, out);
     }
 
-    fn head(&self, cut: Cut, epoch: Epoch) -> impl FnOnce(i64) -> super::part::SegmentHead + use<> {
+    fn head(&self, cut: Cut, epoch: Epoch) -> impl FnOnce(i64) -> super::segment::SegmentHead + use<> {
         let (init, scale) = (Arc::clone(&self.lane.init), self.lane.scale);
         move |start| segment_head(cut.msn, epoch, init, Ticks::new(start, scale))
     }

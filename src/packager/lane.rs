@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::part::{Init, Part, Sealed, Segment, SegmentHead};
+use super::part::{Init, Part, Sealed};
+use super::segment::{Segment, SegmentHead};
 use crate::base::Rope;
 use crate::cmaf::{ChunkHead, Sample};
 use crate::media::{Frame, Timescale, TrackId, TrackKind};

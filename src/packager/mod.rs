@@ -10,7 +10,9 @@ mod geometry;
 mod lane;
 mod part;
 mod policy;
+mod segment;
 
 pub use self::assemble::{Epoch, Error, Packager};
 pub use self::geometry::{Geometry, Settings};
-pub use self::part::{Init, Part, Sealed, Segment, SegmentHead};
+pub use self::part::{Init, Part, Sealed};
+pub use self::segment::{Segment, SegmentHead};

@@ -29,6 +29,19 @@ pub enum Wait {
     Media,
 }
 
+/// How timestamps can be no times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClockFault {
+    /// Frame after frame has the same one.
+    #[error("timestamps stand still: nearly every frame has the same time as the one before")]
+    Still,
+    /// They leap by seconds from frame to frame.
+    #[error(
+        "timestamps leap by seconds from frame to frame: they may be in microseconds instead of milliseconds"
+    )]
+    TooFast,
+}
+
 /// Why a conversation ended in error; `at` counts bytes from the end of the handshake.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
@@ -97,6 +110,9 @@ pub enum Error {
     /// Too many bad frames.
     #[error("more than {0} bad frames within ten seconds")]
     BadFrames(u32),
+    /// Timestamps that cannot be times.
+    #[error("{0}")]
+    Clock(ClockFault),
     /// Bytes that came on top of a publish not yet answered.
     #[error("more than {0} bytes sent ahead of the answer to publish")]
     SentAhead(usize),

@@ -20,10 +20,12 @@ mod flow;
 mod handshake;
 mod outbox;
 mod output;
+mod request;
 mod session;
 mod tally;
 
-pub use self::error::{Blame, Error, Wait};
-pub use self::output::{CloseReason, Discard, Discarded, Output, PublishRequest, Rejection};
+pub use self::error::{Blame, ClockFault, Error, Wait};
+pub use self::output::{Discard, Discarded, Output};
+pub use self::request::{CloseReason, PublishRequest, Rejection};
 pub use self::session::Session;
 pub use crate::flv::Metadata as Announcement;

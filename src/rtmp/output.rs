@@ -1,13 +1,11 @@
-//! Output: what a session asks its driver to do, and what the driver answers.
-
-use std::fmt;
+//! Output: what a session asks its driver to do.
 
 use bytes::Bytes;
 
-use crate::base::Secret;
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
 use crate::media::{Frame, Track, TrackId};
+use crate::rtmp::request::{CloseReason, PublishRequest};
 
 /// One thing to do, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,63 +26,6 @@ pub enum Output {
     Unpublished,
     /// Write what there is to write, then close the connection. The last output.
     Close(CloseReason),
-}
-
-/// A request to publish, not yet judged.
-#[derive(Clone, PartialEq)]
-pub struct PublishRequest {
-    /// The application, without what the publisher put after it.
-    pub app: String,
-    /// What stands between the application and the query: further segments of the application, then the
-    /// publish name. It may be a stream's name or a stream key, so it is no fit thing to log.
-    pub path: String,
-    /// `key=` of the publish name's query, else of the application's, else of `tcUrl`'s; percent-decoded.
-    pub key: Option<Secret>,
-    /// Every other parameter of the three queries, as sent: values may be tokens.
-    pub parameters: Vec<(String, Secret)>,
-    /// What the encoder calls itself (`flashVer`), at most 128 printable characters.
-    pub encoder: Option<String>,
-}
-
-/// The path may be a key: it is not printed.
-impl fmt::Debug for PublishRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublishRequest")
-            .field("app", &self.app)
-            .field("encoder", &self.encoder)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a publish is refused or ended, in the peer's protocol and in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// A status code, such as `NetStream.Publish.BadName`.
-    pub code: &'static str,
-    /// For the human at the encoder; must hold no secret.
-    pub description: String,
-}
-
-impl Rejection {
-    /// Not under this name, or not with this key.
-    pub fn bad_name(description: impl Into<String>) -> Self {
-        Self { code: "NetStream.Publish.BadName", description: description.into() }
-    }
-
-    /// Not to this application or server.
-    pub fn connection(description: impl Into<String>) -> Self {
-        Self { code: "NetConnection.Connect.Rejected", description: description.into() }
-    }
-
-    /// The server ends it.
-    pub fn shutdown(description: impl Into<String>) -> Self {
-        Self { code: "NetConnection.Connect.AppShutdown", description: description.into() }
-    }
-
-    /// What is sent cannot be served.
-    pub fn failed(description: impl Into<String>) -> Self {
-        Self { code: "NetStream.Failed", description: description.into() }
-    }
 }
 
 /// Something of the publisher's that was left out.
@@ -120,15 +61,4 @@ pub enum Discard {
     /// A data message that cannot be read.
     #[error("metadata: {0}")]
     Metadata(flv::Error),
-}
-
-/// Why an orderly conversation ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseReason {
-    /// The publisher is done.
-    Unpublished,
-    /// Its request was refused, by the session or by `Session::reject`.
-    Refused(&'static str),
-    /// `Session::finish` was called.
-    Finished(&'static str),
 }

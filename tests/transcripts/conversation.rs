@@ -177,3 +177,18 @@ fn a_publisher_that_does_not_wait_for_our_answer_loses_nothing() {
     assert_eq!(peer.error, None);
     assert_eq!((peer.tracks().len(), peer.frames().len()), (1, 1));
 }
+
+#[test]
+fn a_publisher_is_told_of_its_error_in_words() {
+    let mut peer = Peer::publishing();
+    peer.sends(set_chunk_size(0));
+    let error = peer.fails();
+    assert_eq!(peer.hears_code("NetStream.Failed"), error.to_string());
+    assert!(error.to_string().contains("chunk size 0x0"), "{error}");
+}
+
+#[test]
+fn a_session_may_move_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    moves(&Peer::silent().session);
+}

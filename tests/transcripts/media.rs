@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rillcast::flv::FourCc;
 use rillcast::flv::mux::{self, Form};
 use rillcast::media::{CodecConfig, TrackId};
-use rillcast::rtmp::{Discard, Error, Output, Wait};
+use rillcast::rtmp::{ClockFault, Discard, Error, Output, Wait};
 
 use crate::kit::*;
 
@@ -272,7 +272,7 @@ fn data_that_is_no_metadata_is_left_out() {
     assert!(matches!(peer.output(), Output::Announced(_)));
 }
 
-/// Hostile case 34, as far as a session sees it: bytes that never make a frame do not keep a publisher alive.
+/// Hostile cases 17 and 34, as far as a session sees them: silence, and bytes that never make a frame, do not keep a publisher alive.
 #[test]
 fn a_publisher_that_stops_or_stalls_is_given_up() {
     let ended = |wait| Error::Timeout { wait, limit: Duration::from_secs(10) };
@@ -298,4 +298,47 @@ fn a_publisher_that_stops_or_stalls_is_given_up() {
         peer.says(&[byte]);
     }
     assert_eq!(peer.fails(), ended(Wait::Media));
+}
+
+/// Hostile case 33.
+#[test]
+fn timestamps_that_cannot_be_times_are_named_within_five_seconds() {
+    for (scale, fault) in [(0, ClockFault::Still), (1_000, ClockFault::TooFast)] {
+        let mut peer = Peer::publishing();
+        peer.sends(avc_config(0));
+        peer.sends(aac_config(0));
+        let begin = peer.now;
+        for n in 0..200 {
+            peer.sends(key_frame(n * 40 * scale, &[1; 10]));
+            peer.sends(sound(n * 40 * scale, &[1; 10]));
+            peer.sends(sound((n * 40 + 20) * scale, &[1; 10]));
+            if peer.error.is_some() {
+                break;
+            }
+            peer.waits(Duration::from_millis(40));
+        }
+        assert_eq!(peer.fails(), Error::Clock(fault));
+        assert!(peer.now - begin <= Duration::from_secs(5));
+    }
+}
+
+/// Hostile case 31, as far as a session sees it: strays and jumps are not its business.
+#[test]
+fn strays_jumps_and_bursts_are_no_fault_of_the_clock() {
+    let mut peer = Peer::publishing();
+    peer.sends(avc_config(0));
+    for n in 0..1_000_u32 {
+        let time = match n {
+            n if n % 50 == 7 => 36_000_000,
+            n if n > 500 => n * 40 + 7_200_000,
+            n => n * 40,
+        };
+        peer.sends(key_frame(time, &[1; 10]));
+        // Nothing for three seconds, then three seconds' worth at once.
+        if n % 75 == 0 {
+            peer.waits(Duration::from_secs(3));
+        }
+    }
+    assert_eq!(peer.error, None);
+    assert_eq!(peer.frames().len(), 1_000);
 }

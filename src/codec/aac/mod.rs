@@ -7,7 +7,7 @@ mod config;
 mod program;
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests;
 
 pub use self::config::Config;

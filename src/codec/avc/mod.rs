@@ -9,7 +9,7 @@ mod scan;
 mod sps;
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests;
 
 pub use self::config::Config;

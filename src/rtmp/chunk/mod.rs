@@ -10,7 +10,11 @@
 //!  type 2  = delta                                type 3 = nothing: goes on, or starts one like the last
 //! ```
 
+mod carry;
 mod header;
+mod message;
 mod reader;
+mod stream;
 
-pub use self::reader::{Fault, Message, Reader};
+pub use self::message::{Fault, Message};
+pub use self::reader::Reader;

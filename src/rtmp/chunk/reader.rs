@@ -9,69 +9,15 @@
 
 use bytes::Bytes;
 
-use super::header::{Basic, Fields, Format, LONGEST, Repeat};
+use super::carry::Carry;
+use super::header::{Basic, Fields, Format, Repeat};
+use super::message::{Fault, Message, Misread};
+use super::stream::{Bounds, ChunkStream};
 use crate::base::ByteReader;
 use crate::media::RtmpLimits;
 
-/// One whole RTMP message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Message type id: 8 audio, 9 video, 20 AMF0 command, …
-    pub kind: u8,
-    /// Message stream id: 0 for the connection itself.
-    pub stream: u32,
-    /// Milliseconds, wrapping.
-    pub timestamp: u32,
-    /// The body, in a buffer of its own.
-    pub payload: Bytes,
-}
-
-/// What was wrong with a chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// A header that builds on an earlier one, without one.
-    #[error("header builds on an earlier one that was never sent")]
-    NoEarlierHeader,
-    /// A full or type-1 header inside a message that announces another message.
-    #[error("header inside a message of {was} bytes announces one of {is} bytes or of another type")]
-    HeaderInMessage {
-        /// Length of the message under way.
-        was: usize,
-        /// Length the new header declares.
-        is: usize,
-    },
-    /// A message over the limit for its type at this stage.
-    #[error("message of type {kind} declares {length} bytes, more than {limit}")]
-    MessageTooLong {
-        /// Message type id.
-        kind: u8,
-        /// Declared length.
-        length: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// More chunk streams than the limit.
-    #[error("more than {0} chunk streams")]
-    TooManyStreams(usize),
-    /// Unfinished messages need more memory than the limit.
-    #[error("unfinished messages need more than {0} bytes")]
-    TooMuchUnfinished(usize),
-    /// A chunk size of 0 or with the top bit set.
-    #[error("chunk size {0:#x} is not between 1 and 0x7fffffff")]
-    ChunkSize(u32),
-}
-
-/// A fault and the chunk stream it was found on.
-pub(crate) type Misread = (u32, Fault);
-
-/// Audio, video and aggregate messages: those that may be large.
-const LARGE_KINDS: [u8; 3] = [8, 9, 22];
-
 /// No message is longer than 24 bits can say, so no chunk needs to be.
 const MAX_CHUNK: usize = 0xFF_FFFF;
-
-/// What a message may reserve before any message of its size was delivered.
-const FIRST_RESERVE: usize = 64 * 1_024;
 
 /// Demultiplexes the inbound half of one RTMP connection, from after the handshake.
 ///
@@ -99,42 +45,11 @@ pub struct Reader {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Bounds {
-    large: usize,
-    small: usize,
-    unfinished: usize,
-    streams: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
 struct OpenChunk {
     /// Index of its stream.
     slot: usize,
     /// Payload bytes still to come in this chunk.
     left: usize,
-}
-
-/// What is remembered of one chunk stream.
-#[derive(Debug)]
-struct ChunkStream {
-    csid: u32,
-    kind: u8,
-    stream: u32,
-    timestamp: u32,
-    /// Timestamp field of the last type 0, 1 or 2 header: what a type 3 that starts a message adds.
-    /// After a type 0 that is the absolute timestamp, as §5.3.1.2.4 says and ffmpeg and librtmp write.
-    time_field: u32,
-    extended: bool,
-    length: usize,
-    /// Whether a message is under way.
-    started: bool,
-    buffer: Vec<u8>,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Carry {
-    bytes: [u8; LONGEST],
-    len: usize,
 }
 
 impl Reader {
@@ -401,81 +316,5 @@ impl Reader {
             Some(stream) if stream.csid == csid => Some(self.recent),
             _ => self.streams.iter().position(|stream| stream.csid == csid),
         }
-    }
-}
-
-impl ChunkStream {
-    fn new(csid: u32) -> Self {
-        Self {
-            csid,
-            kind: 0,
-            stream: 0,
-            timestamp: 0,
-            time_field: 0,
-            extended: false,
-            length: 0,
-            started: false,
-            buffer: Vec::new(),
-        }
-    }
-
-    /// Begins a message, if its declared length is within bounds.
-    fn start(&mut self, bounds: Bounds) -> Result<(), Fault> {
-        let limit = if LARGE_KINDS.contains(&self.kind) { bounds.large } else { bounds.small };
-        if self.length > limit {
-            return Err(Fault::MessageTooLong { kind: self.kind, length: self.length, limit });
-        }
-        self.started = true;
-        Ok(())
-    }
-
-    fn missing(&self) -> usize {
-        self.length.saturating_sub(self.buffer.len())
-    }
-
-    /// Appends payload, within what all chunk streams together may reserve.
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        largest: usize,
-        reserved: &mut usize,
-        bound: usize,
-    ) -> Result<(), Misread> {
-        let needed = self.buffer.len().saturating_add(bytes.len());
-        let held = self.buffer.capacity();
-        if needed > held {
-            let earned = FIRST_RESERVE.max(largest.saturating_mul(2));
-            let grown = held.saturating_mul(2).max(earned).max(needed).min(self.length);
-            let others = reserved.saturating_sub(held);
-            if others.saturating_add(grown) > bound {
-                return Err((self.csid, Fault::TooMuchUnfinished(bound)));
-            }
-            self.buffer.reserve_exact(grown.saturating_sub(self.buffer.len()));
-            *reserved = others.saturating_add(self.buffer.capacity());
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-impl Carry {
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    /// Takes what fits off the front of `input`.
-    fn push(&mut self, input: &mut &[u8]) {
-        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
-        let n = room.len().min(input.len());
-        let (head, rest) = input.split_at_checked(n).unwrap_or((input, &[]));
-        room.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
-        self.len = self.len.saturating_add(n);
-        *input = rest;
-    }
-
-    fn drop_front(&mut self, n: usize) {
-        let n = n.min(self.len);
-        self.bytes.copy_within(n..self.len, 0);
-        self.len = self.len.saturating_sub(n);
     }
 }

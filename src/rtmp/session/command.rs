@@ -7,7 +7,7 @@ use crate::flv::amf0::{Reader, Value};
 use crate::rtmp::chunk::Message;
 use crate::rtmp::error::Error;
 use crate::rtmp::outbox::information;
-use crate::rtmp::output::Rejection;
+use crate::rtmp::request::Rejection;
 
 /// One command, its values unread: those of a command we do not know need not even be AMF0.
 pub(super) struct Call<'a> {

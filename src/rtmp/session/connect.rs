@@ -8,7 +8,7 @@ use crate::rtmp::address::Application;
 use crate::rtmp::error::Error;
 use crate::rtmp::flow::WINDOW;
 use crate::rtmp::outbox::information;
-use crate::rtmp::output::{CloseReason, Rejection};
+use crate::rtmp::request::{CloseReason, Rejection};
 
 /// The one application there is.
 const APPLICATION: &str = "live";

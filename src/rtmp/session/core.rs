@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::pace::Pace;
 use super::tracks::Media;
 use crate::media::Limits;
 use crate::rtmp::address::Application;
@@ -12,7 +13,8 @@ use crate::rtmp::error::{Error, Wait};
 use crate::rtmp::flow::Flow;
 use crate::rtmp::handshake::Handshake;
 use crate::rtmp::outbox::Outbox;
-use crate::rtmp::output::{CloseReason, Output, Rejection};
+use crate::rtmp::output::Output;
+use crate::rtmp::request::{CloseReason, Rejection};
 use crate::rtmp::tally::Tally;
 
 /// How long a publisher that said it is done may take to close by itself.
@@ -31,6 +33,7 @@ pub struct Session {
     pub(super) reader: Reader,
     pub(super) flow: Flow,
     pub(super) media: Media,
+    pub(super) pace: Pace,
     /// Messages other than media.
     pub(super) talk: Tally,
     /// Message streams created.
@@ -70,6 +73,7 @@ impl Session {
             reader: Reader::new(&limits.rtmp),
             flow: Flow::new(),
             media: Media::new(),
+            pace: Pace::default(),
             talk: Tally::new(Duration::from_secs(1)),
             streams: 0,
             encoder: None,
@@ -196,9 +200,12 @@ impl Session {
         self.reader = Reader::new(&self.limits.rtmp);
     }
 
-    /// An error ends the conversation.
+    /// An error ends the conversation. A publisher is told: its human reads its log sooner than ours.
     fn settle(&mut self, result: Result<(), Error>) -> Result<(), Error> {
-        if result.is_err() {
+        if let Err(error) = &result {
+            if let Phase::Publishing { stream, .. } = self.phase {
+                let _ = self.outbox.status(stream, "error", "NetStream.Failed", &error.to_string());
+            }
             self.enter_over(None);
         }
         result

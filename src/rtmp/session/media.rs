@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::core::{Phase, Session};
 use crate::base::ByteReader;
-use crate::flv::{Metadata, Tag, TagKind};
+use crate::flv::{Metadata, PacketKind, Tag, TagKind};
 use crate::media::TrackKind;
 use crate::rtmp::chunk::Message;
 use crate::rtmp::error::Error;
@@ -81,6 +81,12 @@ impl Session {
             _ => (TrackKind::Video, Tag::parse(TagKind::Video, body)),
         };
         let time = self.media.unwrap(time);
+        // A configuration shares its time with the first frame.
+        let carries_frame = matches!(&parsed, Ok(Tag::Audio(packets) | Tag::Video(packets))
+            if packets.iter().any(|packet| matches!(packet.kind, PacketKind::Frames { .. })));
+        if carries_frame && let Some(fault) = self.pace.step(kind, time, now) {
+            return Err(Error::Clock(fault));
+        }
         let verdict = match parsed {
             Ok(Tag::Audio(packets) | Tag::Video(packets)) => {
                 let mut bad = 0_u32;

@@ -7,13 +7,15 @@
 //! ```
 //!
 //! `core` holds the phases and the loop; `command` reads commands and hands them to `connect` and `publish`;
-//! `control` obeys protocol control and user control; `media` opens tags, `tracks` makes frames of them.
+//! `control` obeys protocol control and user control; `media` opens tags, `tracks` makes frames of
+//! them, `pace` looks at their clock.
 
 mod command;
 mod connect;
 mod control;
 mod core;
 mod media;
+mod pace;
 mod publish;
 mod tracks;
 

@@ -5,7 +5,8 @@ use super::core::{Phase, Session};
 use crate::flv::amf0::Value;
 use crate::rtmp::error::Error;
 use crate::rtmp::outbox::information;
-use crate::rtmp::output::{Output, PublishRequest, Rejection};
+use crate::rtmp::output::Output;
+use crate::rtmp::request::{PublishRequest, Rejection};
 
 impl Session {
     /// Answers the number of a new message stream: 1, 2, …
