@@ -48,7 +48,7 @@ async fn a_wrong_key_is_refused_in_words_after_a_delay() {
 /// Hostile case 1, with a shorter deadline: a thousand connections that say nothing, or nearly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_silent_connections_are_closed_and_live_media_goes_on() {
-    let mut settings = settings();
+    let settings = settings();
     let server = Server::start(settings).await;
     let encoder = Encoder::start(&server, "cam");
     playable(&server, "cam").await;
