@@ -43,7 +43,7 @@ fn publish_frames(source: &Source, sent: Vec<Sent>, start: Now, settings: Settin
         notices.extend(publisher.notices());
         watcher.look(&generation);
     }
-    drop(publisher);
+    publisher.finish();
     watcher.look(&generation);
     watcher.finish(&generation);
     Outcome { watcher, notices, sent }
@@ -318,7 +318,7 @@ fn a_new_configuration_begins_an_epoch_with_its_own_init_section() {
         publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
         watcher.look(&generation);
     }
-    drop(publisher);
+    publisher.finish();
     watcher.look(&generation);
     watcher.finish(&generation);
     let heads: Vec<_> = watcher.seen[&TrackId::VIDEO].segments.values().map(|s| s.head.clone()).collect();

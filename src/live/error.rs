@@ -25,6 +25,9 @@ pub enum Error {
     /// Somebody is live on the stream.
     #[error("stream {0} already has a publisher")]
     Busy(StreamName),
+    /// The holder has been asked to make room.
+    #[error("stream {0} is being taken over")]
+    Yielding(StreamName),
     /// Video without a keyframe.
     #[error("no keyframe within {waited:.1?} of video: set the encoder's keyframe interval to 2 s")]
     NoKeyframe {
@@ -60,6 +63,11 @@ pub enum Notice {
     ClockJump(TrackId),
     /// A new configuration began a new epoch.
     NewConfig(TrackId),
+    /// Nothing came for so long that gaps took its place, and frames that came after were left out.
+    LateFrames {
+        /// How many.
+        count: u64,
+    },
     /// A track began after the stream's tracks were settled.
     LateTrack(TrackId),
     /// Pictures come at no steady rate: each part waits for one frame more.
@@ -81,6 +89,9 @@ impl fmt::Display for Notice {
             }
             Self::NewConfig(track) => {
                 write!(f, "configuration of {track} changed: playback goes on behind a discontinuity")
+            }
+            Self::LateFrames { count } => {
+                write!(f, "the input stalled: {count} frames came too late and were left out")
             }
             Self::LateTrack(track) => {
                 write!(f, "{track} began after the stream did: it is left out until the next publish")

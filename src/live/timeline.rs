@@ -10,7 +10,7 @@
 //! reduced by it: presentation times stay, and the first one of a GOP equals its decode time, as `cmf2`
 //! wants without an edit list. The amount is taken once an epoch, never per GOP.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Grid};
 use super::settle::presentation;
@@ -76,6 +76,24 @@ impl Timeline {
     /// The track whose clock has jumped for good: a new epoch should begin at the next keyframe.
     pub(super) fn jumped(&self) -> Option<TrackId> {
         self.jumped
+    }
+
+    /// Media time at `at`, by the leader's last frame and the time since.
+    pub(super) fn now(&self, at: Instant) -> Option<Ticks> {
+        self.tracks.iter().find(|time| time.id == self.lead)?.now(at)
+    }
+
+    /// When the leader's frame that ends at `media` should have arrived, by its last one.
+    pub(super) fn arrival_of(&self, media: Ticks) -> Option<Instant> {
+        let lead = self.tracks.iter().find(|time| time.id == self.lead)?;
+        let (dts, last) = lead.last?;
+        let ahead = media.micros().saturating_sub(Ticks::new(dts, lead.scale).micros());
+        Some(last + Duration::from_micros(ahead.max(0).unsigned_abs()))
+    }
+
+    /// Time has gone on to `media` at least, though no frame said so.
+    pub(super) fn reach(&mut self, media: Ticks) {
+        self.end = self.end.max(media.micros());
     }
 
     /// Begins a new epoch with `first`, a keyframe of the leading track, right after the last frame.

@@ -14,7 +14,7 @@ use super::part::{Init, Sealed};
 use super::policy::Policy;
 use super::segment::SegmentHead;
 use crate::cmaf;
-use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Track, TrackId, TrackKind, WallTime};
+use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
 
 /// Why the packager refuses.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,11 @@ pub struct Packager {
     followers: Vec<Follower>,
     epoch: Epoch,
     msn: u64,
+    /// Whether gaps stand where the leader's frames should be, since its last frame.
+    starved: bool,
+    /// Whether a frame has been left out that later ones refer to.
+    broken: bool,
+    late: u64,
     out: Vec<Sealed>,
     ready: VecDeque<Sealed>,
 }
@@ -96,6 +101,9 @@ impl Packager {
             followers,
             epoch,
             msn: 1,
+            starved: false,
+            broken: false,
+            late: 0,
             out: Vec::new(),
             ready: VecDeque::new(),
             geometry,
@@ -148,7 +156,7 @@ impl Packager {
     /// Ends the epoch and begins another at its `media` time, which is past every frame pushed so far.
     /// Tracks in `changed` get a new initialisation section; geometry and numbering go on.
     pub fn begin_epoch(&mut self, epoch: Epoch, changed: &[Track]) -> Result<(), Error> {
-        self.end(false);
+        self.end_epoch(false);
         for track in changed {
             let followers = self.followers.iter_mut().map(|follower| &mut follower.lane);
             if let Some(lane) = followers.chain([&mut self.lead]).find(|lane| lane.id == track.id) {
@@ -156,19 +164,59 @@ impl Packager {
             }
         }
         self.epoch = epoch;
+        (self.starved, self.broken) = (false, false);
         self.lead.chain = None;
         self.policy.forget();
         self.ready.extend(self.out.drain(..));
         Ok(())
     }
 
-    /// Seals and closes everything that is open: nothing more will come.
-    pub fn finish(&mut self) {
-        self.end(true);
+    /// When the open part of the leader should be complete.
+    pub fn due(&self) -> Option<Ticks> {
+        let start = self.lead.part_start()?;
+        Some(Ticks::new(start.saturating_add(self.span), self.lead.scale))
+    }
+
+    /// Where the furthest track has come to.
+    pub fn end(&self) -> Ticks {
+        let lanes = self.followers.iter().map(|follower| &follower.lane).chain([&self.lead]);
+        let ends = lanes.filter_map(|lane| Some(Ticks::new(lane.chain?, lane.scale).micros()));
+        Ticks::new(ends.max().unwrap_or(0), Timescale::MICROS)
+    }
+
+    /// Stands in for parts that should be complete at media time `now` and are not: what there is of them
+    /// is sealed, short as it is, and a gap follows.
+    pub fn starve(&mut self, now: Ticks) {
+        let now = now.to(self.lead.scale).value;
+        while let Some(start) = self.lead.part_start().filter(|start| start.saturating_add(self.span) <= now)
+        {
+            self.starved = true;
+            self.settle_end();
+            let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+            let init = Arc::clone(&self.lead.init);
+            let head = |start| segment_head(msn, epoch, Arc::clone(&init), Ticks::new(start, scale));
+            self.lead.seal(0, head, &mut self.out);
+            let missing = start.saturating_add(self.span).saturating_sub(self.lead.chain.unwrap_or(start));
+            if missing > 0 {
+                self.lead.gap(missing, head, &mut self.out);
+            }
+            self.after_part();
+        }
         self.ready.extend(self.out.drain(..));
     }
 
-    fn end(&mut self, last_epoch: bool) {
+    /// Frames that came after a gap had taken their place, since the last call.
+    pub fn take_late(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
+    }
+
+    /// Seals and closes everything that is open: nothing more will come.
+    pub fn finish(&mut self) {
+        self.end_epoch(true);
+        self.ready.extend(self.out.drain(..));
+    }
+
+    fn end_epoch(&mut self, last_epoch: bool) {
         self.settle_end();
         let msn = self.msn;
         if self.close_lead() {
@@ -185,9 +233,24 @@ impl Packager {
         lane.map_or(0, |follower| ticks(self.limits.skew, follower.lane.scale))
     }
 
+    /// Whether the leader's frame has lost its place to a gap, or refers to one that has.
+    fn too_late(&mut self, frame: &Frame, next: i64) -> bool {
+        let past = self.lead.chain.is_some_and(|chain| frame.dts.value.saturating_add(next) <= chain);
+        if !self.starved {
+            return false;
+        }
+        self.broken = past || (self.broken && !frame.key);
+        self.starved = self.broken;
+        self.late = self.late.saturating_add(u64::from(self.broken));
+        self.broken
+    }
+
     fn lead_push(&mut self, frame: Frame) {
         let due = frame.dts.value;
         let next = frame.duration.unwrap_or(self.guess);
+        if self.too_late(&frame, next) {
+            return;
+        }
         self.settle_last(due, next);
         if frame.key {
             self.policy.saw_key(due);
@@ -261,7 +324,9 @@ impl Packager {
         let Some(at) = self.lead.chain else { return };
         let at = Ticks::new(at, self.lead.scale);
         for follower in &mut self.followers {
-            let skew = ticks(self.limits.skew, follower.lane.scale);
+            // While the leader starves nobody can run ahead of it: who is a part behind starves too.
+            let skew = if self.starved { self.geometry.part_span } else { self.limits.skew };
+            let skew = ticks(skew, follower.lane.scale);
             follower.cut(Cut { at: at.to(follower.lane.scale).value, msn: self.msn, closes });
             follower.advance(self.epoch, skew, &mut self.out);
         }
