@@ -58,7 +58,7 @@ async fn every_clip_comes_out_bit_exact_from_every_publisher() {
 }
 
 /// Name, testsrc2 options, ffmpeg options, and how close the times must come.
-const SOURCES: [(&str, &str, &str, Times); 17] = [
+const SOURCES: [(&str, &str, &str, Times); 20] = [
     ("b-frames", "size=320x180:rate=25", "-bf 2 -g 50", Times::Exact),
     ("b-pyramid", "size=320x180:rate=30", "-bf 3 -g 60 -x264-params b-pyramid=normal", Times::Exact),
     ("23.976", "size=320x180:rate=24000/1001", "-bf 2 -g 48", Times::Exact),
@@ -68,6 +68,9 @@ const SOURCES: [(&str, &str, &str, Times); 17] = [
     ("15", "size=320x180:rate=15", "-g 30", Times::Exact),
     ("aac-44100", "size=320x180:rate=25", "-ar 44100 -g 50", Times::Exact),
     ("aac-mono", "size=320x180:rate=25", "-ac 1 -g 50", Times::Exact),
+    ("holes", "size=320x180:rate=30", "-vf select=mod(n\\,11)-5 -vsync vfr -g 60", Times::Millisecond),
+    ("vfr", "size=320x180:rate=30", "-vf select=gt(random(1)\\,0.4) -vsync vfr -g 30", Times::Millisecond),
+    ("vfr-b", "size=320x180:rate=60", "-vf select=gt(random(3)\\,0.6) -vsync vfr -bf 2", Times::Millisecond),
     ("scene-cuts", "size=320x180:rate=25", "-force_key_frames 0,0.68,1.08,3.92,4,6.28 -bf 2", Times::Exact),
     ("gop-1", "size=320x180:rate=25", "-g 1", Times::Exact),
     ("gop-long", "size=320x180:rate=25", "-g 1000 -sc_threshold 0 -bf 2", Times::Exact),

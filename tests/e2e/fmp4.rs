@@ -24,6 +24,8 @@ pub(crate) struct Sample {
     pub(crate) cts: i64,
     pub(crate) duration: i64,
     pub(crate) key: bool,
+    /// Whether it is the first of its part.
+    pub(crate) leads: bool,
     pub(crate) hash: String,
 }
 
@@ -133,7 +135,8 @@ impl Init {
             let own = field(0x400, first_flags.filter(|_| n == 0).unwrap_or(defaults[2]));
             let cts = i64::from(field(0x800, 0) as i32);
             let hash = hex(&Sha256::digest(&part[from..from + size]));
-            out.push(Sample { dts, cts, duration, key: own & 0x1_0000 == 0, hash });
+            let leads = n == 0;
+            out.push(Sample { dts, cts, duration, key: own & 0x1_0000 == 0, leads, hash });
             dts += duration;
             from += size;
         }

@@ -27,10 +27,10 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// `value` in ticks of `scale`, and whether that is a whole number; otherwise rounded down.
-    pub(crate) fn ticks(&self, value: i64, scale: i64) -> (i64, bool) {
+    /// `value` in ticks of `scale`, to the nearest one.
+    pub(crate) fn ticks(&self, value: i64, scale: i64) -> i64 {
         let (num, den) = (value * self.base.0 * scale, self.base.1);
-        (num.div_euclid(den), num.rem_euclid(den) == 0)
+        (2 * num + den).div_euclid(2 * den)
     }
 }
 
