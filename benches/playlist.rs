@@ -96,7 +96,7 @@ fn ready(view: &View, request: &Request) -> u64 {
 
 fn blocking(gzip: bool) -> Request {
     let directives = Directives::parse(Some(&format!("_HLS_msn={}&_HLS_part=1", BEFORE + SEGMENTS)));
-    Request { file: File::Playlist, directives, gzip }
+    Request { file: File::Playlist, directives, gzip, whole_segments: false }
 }
 
 /// From the view to its text.
@@ -128,6 +128,6 @@ fn decide_to_wait(bencher: Bencher<'_, '_>) {
     let query = format!("_HLS_msn={}&_HLS_part=2", BEFORE + SEGMENTS);
     bencher.bench(|| {
         let directives = Directives::parse(Some(divan::black_box(&query)));
-        ready(&view, &Request { file: File::Playlist, directives, gzip: true })
+        ready(&view, &Request { file: File::Playlist, directives, gzip: true, whole_segments: false })
     });
 }

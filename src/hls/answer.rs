@@ -33,7 +33,7 @@ pub fn answer(view: &View, request: &Request) -> Answer {
 pub fn at_once(view: &View, request: &Request) -> Answer {
     match answer(view, request) {
         // It does not hold what its URL asked for, so no cache may keep it under that URL.
-        Answer::WaitFor(_) if request.file == File::Playlist && startable(view) => {
+        Answer::WaitFor(_) if request.file == File::Playlist && suits(view, request) => {
             Answer::Ready(playlist_reply(view, request, Cache::NoStore))
         }
         Answer::WaitFor(_) => Answer::Refuse(Refusal::Busy),
@@ -47,6 +47,11 @@ pub(super) fn startable(view: &View) -> bool {
         Some(_) => view.playable(),
         None => !view.listed().is_empty(),
     }
+}
+
+/// Whether the one who asks can play what a playlist of this view lists.
+fn suits(view: &View, request: &Request) -> bool {
+    startable(view) && !(request.whole_segments && view.listed().is_empty())
 }
 
 /// Three target durations: how long a request may be held (§6.2.5.2).
@@ -80,7 +85,7 @@ fn playlist(view: &View, request: &Request) -> Answer {
         // "If the playlist contains EXT-X-ENDLIST the directives are ignored": malformed ones too. A
         // generation that ended with nothing listed never had a playlist.
         return match position {
-            _ if !startable(view) => Answer::Refuse(Refusal::NotFound(target)),
+            _ if !suits(view, request) => Answer::Refuse(Refusal::NotFound(target)),
             Ok(Some(_)) => Answer::Ready(playlist_reply(view, request, satisfied)),
             Ok(None) | Err(_) => Answer::Ready(playlist_reply(view, request, plain)),
         };
@@ -91,7 +96,7 @@ fn playlist(view: &View, request: &Request) -> Answer {
         Ok(Some((msn, part))) => (due(view, msn, part), satisfied),
     };
     match due {
-        Due::Now if startable(view) => Answer::Ready(playlist_reply(view, request, cache)),
+        Due::Now if suits(view, request) => Answer::Ready(playlist_reply(view, request, cache)),
         Due::Now | Due::Later => wait(view, Refusal::TimedOut),
         Due::TooFar => Answer::Refuse(Refusal::TooFarAhead),
     }

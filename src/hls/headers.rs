@@ -48,6 +48,13 @@ pub fn none_match(if_none_match: Option<&str>, etag: Option<&str>) -> bool {
     field.split(',').map(str::trim).any(|tag| tag == "*" || same(tag))
 }
 
+/// Whether the player behind a User-Agent knows nothing of parts and takes a playlist that lists no whole
+/// segment yet for a broken one, as those built on libavformat do ("Empty segment").
+pub fn knows_only_segments(user_agent: Option<&str>) -> bool {
+    const PLAYERS: [&str; 4] = ["Lavf/", "libmpv", "VLC/", "GStreamer"];
+    user_agent.is_some_and(|agent| PLAYERS.iter().any(|player| agent.starts_with(player)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ mod request;
 mod route;
 
 pub use self::answer::{answer, at_once};
-pub use self::headers::{ALLOWED_METHODS, CORS, PREFLIGHT, accepts_gzip, none_match};
+pub use self::headers::{ALLOWED_METHODS, CORS, PREFLIGHT, accepts_gzip, knows_only_segments, none_match};
 pub use self::multivariant::{Entry, Presentation};
 pub use self::range::Selection;
 pub use self::refusal::Refusal;

@@ -13,6 +13,8 @@ pub struct Request {
     pub directives: Directives,
     /// Whether a gzip body is acceptable.
     pub gzip: bool,
+    /// Whether the player knows segments only, and gives up on a playlist without one.
+    pub whole_segments: bool,
 }
 
 /// The delivery directives of a query (§6.2.5): `_HLS_msn` and `_HLS_part`.

@@ -48,7 +48,8 @@ impl Admission {
             return Err(Full::Total);
         }
         let count = inside.by_address.entry(address).or_default();
-        if *count >= self.per_address {
+        // The machine itself is no stranger: a proxy on it stands for all its viewers.
+        if *count >= self.per_address && !address.is_loopback() {
             return Err(Full::Address);
         }
         *count += 1;
@@ -98,6 +99,14 @@ mod tests {
         drop(first);
         let _fourth = door.admit(b).unwrap();
         assert_eq!(door.inside().by_address.len(), 2);
+    }
+
+    #[test]
+    fn the_machine_itself_is_bounded_only_in_total() {
+        let door = Admission::new(3, 1);
+        let local: IpAddr = [127, 0, 0, 1].into();
+        let _inside: Vec<_> = (0..3).map(|_| door.admit(local).unwrap()).collect();
+        assert_eq!(door.admit(local).unwrap_err(), Full::Total);
     }
 
     #[test]

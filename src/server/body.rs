@@ -2,14 +2,18 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use axum::http::Version;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::base::Rope;
 
 use super::vitals::InFlight;
+
+/// One DATA frame of the default size (RFC 9113 §4.2).
+const H2_SLICE: usize = 16 * 1024;
 
 /// A rope being sent. Its length is known, so it goes out with Content-Length.
 #[derive(Debug)]
@@ -48,38 +52,61 @@ impl Body for RopeBody {
 }
 
 /// A response body whose progress the connection's vitals follow.
+///
+/// HTTP/2 takes whatever it is given, however little the peer lets it send: so it is given slices, and asks
+/// for the next when it has room. What one stream can keep from being freed, and what counts as no progress,
+/// then have a bound. HTTP/1 is given whole runs, which it writes at once.
 #[derive(Debug)]
 pub(super) struct Tracked<B> {
     body: B,
     request: InFlight,
+    slice: usize,
+    left: Bytes,
 }
 
 impl<B> Tracked<B> {
-    /// Follows `body`, which answers `request`.
-    pub(super) fn new(body: B, request: InFlight) -> Self {
+    /// Follows `body`, which answers `request` in HTTP of `version`.
+    pub(super) fn new(body: B, request: InFlight, version: Version) -> Self {
         request.progressed();
-        Self { body, request }
+        let slice = if version == Version::HTTP_2 { H2_SLICE } else { usize::MAX };
+        Self { body, request, slice, left: Bytes::new() }
     }
 }
 
-impl<B: Body + Unpin> Body for Tracked<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         self.request.progressed();
-        Pin::new(&mut self.body).poll_frame(cx)
+        if self.left.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.left = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        let len = self.left.len().min(self.slice);
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(len)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.left.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        let left = self.left.len() as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(left));
+        }
+        hint.set_lower(hint.lower().saturating_add(left));
+        hint
     }
 }
 
@@ -88,6 +115,29 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::server::clock::Clock;
+    use crate::server::vitals::Vitals;
+
+    #[tokio::test]
+    async fn http2_is_given_slices_and_http1_whole_runs() {
+        for (version, lens) in
+            [(Version::HTTP_2, vec![16_384, 16_384, 7_232, 5]), (Version::HTTP_11, vec![40_000, 5])]
+        {
+            let mut rope = Rope::default();
+            rope.push(Bytes::from(vec![1; 40_000]));
+            rope.push(Bytes::from_static(b"fives"));
+            let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), version);
+            let mut seen = Vec::new();
+            let mut left = 40_005;
+            while !body.is_end_stream() {
+                assert_eq!(body.size_hint().exact(), Some(left));
+                let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+                left -= frame.len() as u64;
+                seen.push(frame.len());
+            }
+            assert_eq!(seen, lens);
+        }
+    }
 
     #[tokio::test]
     async fn every_run_is_one_frame_and_the_same_memory() {

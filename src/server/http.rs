@@ -160,6 +160,7 @@ async fn answer(
 ) -> Result<Response<Tracked<Body>>, Infallible> {
     // Nothing here takes a body: `screen` refuses requests that bring one, and the connection closes.
     let (mut parts, _) = request.into_parts();
+    let version = parts.version;
     let class = screen::class(parts.uri.path());
     let response = match screen::screen(&parts, &context.limits.http) {
         Ok(()) => {
@@ -171,11 +172,11 @@ async fn answer(
             if refusal.is_of_size() {
                 context.metrics.limit(Limit::RequestSize);
             }
-            refusal.response(parts.version)
+            refusal.response(version)
         }
     };
     context.metrics.request(class, response.status().as_u16());
-    Ok(response.map(|body| Tracked::new(body, flight)))
+    Ok(response.map(|body| Tracked::new(body, flight, version)))
 }
 
 /// hyper with every knob set: nothing is left to a default that a timer or a release could change.

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER, VARY,
+    ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER, USER_AGENT, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 
@@ -33,8 +33,11 @@ pub(super) async fn serve(
     let (head, _) = request.into_parts();
     let mut response = match head.method {
         Method::GET | Method::HEAD => {
-            let gzip = hls::accepts_gzip(field(&head.headers, &ACCEPT_ENCODING).as_deref());
-            match answer(&context, &peer, &head.uri, gzip).await {
+            let player = Player {
+                gzip: hls::accepts_gzip(field(&head.headers, &ACCEPT_ENCODING).as_deref()),
+                whole_segments: hls::knows_only_segments(field(&head.headers, &USER_AGENT).as_deref()),
+            };
+            match answer(&context, &peer, &head.uri, player).await {
                 Answer::Ready(reply) => ready(reply, &head.method, &head.headers),
                 Answer::Refuse(refusal) => refuse(refusal),
                 // A wait is over before it gets here.
@@ -58,7 +61,15 @@ pub(super) async fn serve(
     response
 }
 
-async fn answer(context: &Context, peer: &Peer, uri: &Uri, gzip: bool) -> Answer {
+/// What a player takes, by its request's headers.
+#[derive(Debug, Clone, Copy)]
+struct Player {
+    gzip: bool,
+    whole_segments: bool,
+}
+
+async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> Answer {
+    let Player { gzip, whole_segments } = player;
     let unknown = Answer::Refuse(Refusal::UNKNOWN);
     match Route::parse(uri.path()) {
         None => unknown,
@@ -71,7 +82,8 @@ async fn answer(context: &Context, peer: &Peer, uri: &Uri, gzip: bool) -> Answer
             let directives = Directives::parse(uri.query());
             match found.and_then(|generation| generation.rendition(track)) {
                 Some(rendition) => {
-                    media(context, peer, &rendition, &hls::Request { file, directives, gzip }).await
+                    let request = hls::Request { file, directives, gzip, whole_segments };
+                    media(context, peer, &rendition, &request).await
                 }
                 None => unknown,
             }

@@ -182,7 +182,7 @@ async fn a_reader_that_does_not_read_is_given_up() {
 #[tokio::test]
 async fn connections_past_the_cap_are_closed_and_the_operator_still_gets_in() {
     let mut settings = settings();
-    settings.limits.http.connections_per_address = 8;
+    settings.limits.http.connections = 8;
     let server = Server::start(settings).await;
     let mut held = Vec::new();
     for _ in 0..8 {
@@ -194,7 +194,7 @@ async fn connections_past_the_cap_are_closed_and_the_operator_still_gets_in() {
     let (heard, closed) = raw(server.at.http, b"GET /livez HTTP/1.1\r\nHost: t\r\n\r\n", QUIET).await;
     assert!(closed && heard.is_empty(), "{heard}");
     let (_, metrics) = get(server.at.admin, "/metrics", "").await;
-    assert!(metrics.contains("limit=\"HttpConnectionsPerAddress\"} 1"), "{metrics}");
+    assert!(metrics.contains("limit=\"HttpConnections\"} 1"), "{metrics}");
     drop(held);
     tokio::time::sleep(QUIET).await;
     let (head, _) = get(server.at.http, "/livez", "").await;

@@ -48,8 +48,7 @@ async fn a_wrong_key_is_refused_in_words_after_a_delay() {
 /// Hostile case 1, with a shorter deadline: a thousand connections that say nothing, or nearly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_silent_connections_are_closed_and_live_media_goes_on() {
-    let mut settings = settings();
-    settings.limits.rtmp.connections_per_address = 1_100;
+    let settings = settings();
     let server = Server::start(settings).await;
     let encoder = Encoder::start(&server, "cam");
     playable(&server, "cam").await;
@@ -76,9 +75,9 @@ async fn a_thousand_silent_connections_are_closed_and_live_media_goes_on() {
 }
 
 #[tokio::test]
-async fn encoders_past_the_cap_of_one_address_are_closed() {
+async fn encoders_past_the_cap_are_closed() {
     let mut settings = settings();
-    settings.limits.rtmp.connections_per_address = 3;
+    settings.limits.rtmp.connections = 3;
     let server = Server::start(settings).await;
     let mut held = Vec::new();
     for _ in 0..3 {

@@ -138,7 +138,7 @@ async fn media_is_immutable_and_ranged_and_the_future_is_not_stored() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn held_requests_are_counted_and_freed_when_the_client_leaves() {
     let mut settings = settings();
-    settings.limits.http.holds_per_address = 5;
+    settings.limits.http.holds = 5;
     let server = Server::start(settings).await;
     let _encoder = Encoder::start(&server, "cam");
     let folder = playable(&server, "cam").await;

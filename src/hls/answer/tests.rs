@@ -11,11 +11,16 @@ fn ask(view: &View, query: &str) -> Answer {
 }
 
 fn request(query: &str) -> Request {
-    Request { file: File::Playlist, directives: Directives::parse(Some(query)), gzip: false }
+    Request {
+        file: File::Playlist,
+        directives: Directives::parse(Some(query)),
+        gzip: false,
+        whole_segments: false,
+    }
 }
 
 fn file(view: &View, file: File) -> Answer {
-    answer(view, &Request { file, directives: Directives::NONE, gzip: true })
+    answer(view, &Request { file, directives: Directives::NONE, gzip: true, whole_segments: false })
 }
 
 fn ready(answer: Answer) -> Reply {
@@ -49,6 +54,16 @@ fn hears(view: &View, query: &str, want: &str) {
 
 // Throughout: three closed segments of four parts (L = 3), two parts in segment 4 (k = 1), TD = 2,
 // PT = 0.51, so A = 5, C = 5, and max(k + A, C) = 6.
+
+#[test]
+fn a_player_that_knows_only_segments_waits_for_the_first_one() {
+    let asks = |whole_segments| Request { whole_segments, ..request("") };
+    let parts_only = Builder::video(0, 2).view();
+    assert!(matches!(answer(&parts_only, &asks(false)), Answer::Ready(_)));
+    assert!(matches!(answer(&parts_only, &asks(true)), Answer::WaitFor(_)));
+    let segment = Builder::video(1, 1).view();
+    assert!(matches!(answer(&segment, &asks(true)), Answer::Ready(_)));
+}
 
 #[test]
 fn no_directives_are_answered_now_and_kept_for_half_a_target_duration() {
@@ -263,7 +278,8 @@ fn when_nothing_more_can_be_held_the_current_playlist_is_given_uncached() {
     assert_eq!(ready(at_once(&view, &request("_HLS_msn=3"))).cache, Cache::Seconds(12));
     assert_eq!(status(&at_once(&view, &request("_HLS_msn=6"))), "400");
     assert_eq!(status(&at_once(&Builder::video(0, 0).view(), &request(""))), "503");
-    let hinted = Request { file: File::Part(14), directives: Directives::NONE, gzip: false };
+    let hinted =
+        Request { file: File::Part(14), directives: Directives::NONE, gzip: false, whole_segments: false };
     assert_eq!(status(&at_once(&view, &hinted)), "503");
 }
 
