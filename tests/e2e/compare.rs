@@ -2,7 +2,7 @@
 
 use crate::fmp4::Sample;
 use crate::player::{Rendition, Watched};
-use crate::reference::{self, Packet, Track};
+use crate::reference::{self, Track};
 
 /// How close times must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 
 use crate::fmp4::{Init, Sample};
@@ -46,12 +48,17 @@ pub(crate) fn media_playlists(multivariant: &str, at: &str) -> Vec<String> {
 
 /// Watches `name` until it ends.
 pub(crate) async fn watch(http: &Http, name: &str) -> Watched {
+    watch_for(http, name, Duration::MAX).await
+}
+
+/// Watches `name` until it ends or `limit` has passed.
+pub(crate) async fn watch_for(http: &Http, name: &str, limit: Duration) -> Watched {
     let at = format!("/live/{name}/index.m3u8");
     let multivariant = http.appear(&at).await.text();
     assert!(!multivariant.contains(CANARY));
     let follow = |path: String| {
         let http = http.clone();
-        tokio::spawn(async move { follow(&http, path).await })
+        tokio::spawn(async move { follow(&http, path, limit).await })
     };
     let tasks: Vec<_> = media_playlists(&multivariant, &at).into_iter().map(follow).collect();
     let mut renditions = Vec::new();
@@ -61,14 +68,15 @@ pub(crate) async fn watch(http: &Http, name: &str) -> Watched {
     Watched { multivariant, renditions }
 }
 
-async fn follow(http: &Http, path: String) -> Rendition {
+async fn follow(http: &Http, path: String, limit: Duration) -> Rendition {
+    let began = Instant::now();
     let mut seen = Rendition { path: path.clone(), ..Rendition::default() };
     let mut state = Playlist::parse(&http.take(&path).await.text());
     assert_eq!(state.media_sequence, 1, "the player comes too late to see everything");
     let mut hint = None;
     loop {
         seen.take(http, &state, &mut hint).await;
-        if state.ended {
+        if state.ended || began.elapsed() > limit {
             break;
         }
         // Asked for before it exists, as players do.
@@ -84,7 +92,7 @@ async fn follow(http: &Http, path: String) -> Rendition {
         state.check_next(&next);
         state = next;
     }
-    if let Some((uri, answer)) = hint {
+    if let Some((uri, answer)) = hint.filter(|_| state.ended) {
         assert_eq!(answer.await.unwrap().status, 404, "{uri} was hinted and never came");
     }
     seen.last = state;

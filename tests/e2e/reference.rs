@@ -34,7 +34,7 @@ impl Track {
     }
 }
 
-/// Reads every track of `file`.
+/// Reads the video and audio tracks of `file`.
 pub(crate) async fn read(file: &Path) -> Vec<Track> {
     let mut probe = Command::new("ffprobe");
     probe.args(["-v", "error", "-show_streams", "-show_packets", "-show_data_hash", "SHA256", "-of", "json"]);
@@ -42,7 +42,8 @@ pub(crate) async fn read(file: &Path) -> Vec<Track> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packets = found["packets"].as_array().unwrap();
-    found["streams"].as_array().unwrap().iter().map(|stream| track(stream, packets)).collect()
+    let media = |stream: &&Value| stream["codec_type"] == "video" || stream["codec_type"] == "audio";
+    found["streams"].as_array().unwrap().iter().filter(media).map(|stream| track(stream, packets)).collect()
 }
 
 fn track(stream: &Value, packets: &[Value]) -> Track {

@@ -35,11 +35,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it with these flags besides the listeners', and waits until it listens.
     pub(crate) async fn start(flags: &[String]) -> Self {
+        Self::start_with(flags, &[]).await
+    }
+
+    /// The same, with these environment variables.
+    pub(crate) async fn start_with(flags: &[String], variables: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary());
         command.args(["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         command.arg("--data").arg(data.path().join("data")).args(flags).current_dir(data.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn().expect("the binary starts");
         let (log, out) = (Lines::of(child.stderr.take().unwrap()), Lines::of(child.stdout.take().unwrap()));
         let mut at = Vec::new();
@@ -70,6 +80,16 @@ impl Server {
     /// What it printed so far.
     pub(crate) fn printed(&self) -> &Lines {
         &self.out
+    }
+
+    /// Tells it to stop, as a service manager does, and waits until it has; in good order.
+    pub(crate) async fn stop(mut self) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        assert!(told.success());
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await;
+        let status = ended.unwrap_or_else(|_| panic!("it does not stop: {}", self.log.text())).unwrap();
+        assert!(status.success(), "{status}: {}", self.log.text());
     }
 
     /// Checks that it is alive and has given nothing away.
