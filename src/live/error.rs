@@ -63,10 +63,10 @@ pub enum Notice {
     ClockJump(TrackId),
     /// A new configuration began a new epoch.
     NewConfig(TrackId),
-    /// Nothing came for so long that gaps took its place, and frames that came after were left out.
-    LateFrames {
-        /// How many.
-        count: u64,
+    /// Nothing came for so long that gaps took its place, and then it came after all.
+    Stalled {
+        /// For how long nothing came, in milliseconds.
+        millis: u64,
     },
     /// A track began after the stream's tracks were settled.
     LateTrack(TrackId),
@@ -90,8 +90,9 @@ impl fmt::Display for Notice {
             Self::NewConfig(track) => {
                 write!(f, "configuration of {track} changed: playback goes on behind a discontinuity")
             }
-            Self::LateFrames { count } => {
-                write!(f, "the input stalled: {count} frames came too late and were left out")
+            Self::Stalled { millis } => {
+                let seconds = *millis as f64 / 1_000.0;
+                write!(f, "the input stalled for {seconds:.1} s: playback goes on behind a discontinuity")
             }
             Self::LateTrack(track) => {
                 write!(f, "{track} began after the stream did: it is left out until the next publish")

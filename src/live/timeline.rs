@@ -13,7 +13,6 @@
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Grid};
-use super::settle::presentation;
 use crate::media::{
     CodecConfig, Frame, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, WallTime, rescale,
 };
@@ -59,8 +58,25 @@ impl Timeline {
     pub(super) fn new(tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) -> Self {
         let epoch = Epoch { number: 0, media: LEAD_IN, wall };
         let mut timeline = Self { lead: first.track, epoch, tracks: Vec::new(), end: 0, jumped: None };
-        timeline.start(tracks, rate, first);
+        timeline.start(tracks, rate, first, offset_of(first));
         timeline
+    }
+
+    /// Whether `frame` belongs wholly before `media`, by the mapping so far.
+    pub(super) fn is_before(&self, frame: &Frame, media: Ticks) -> bool {
+        let Some(time) = self.tracks.iter().find(|time| time.id == frame.track) else { return false };
+        let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(time.delay);
+        let at = time.at(source, self.epoch.media.to(time.scale).value);
+        // Half a frame of sound is less than anybody notices, and more than rounding.
+        Ticks::new(at, time.scale).micros().saturating_add(10_000) < media.micros()
+    }
+
+    /// Begins a new epoch with `first`, any frame of the leading track, of a source that goes on as before
+    /// but has lost time: the same rate, the same offset.
+    pub(super) fn shift(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) {
+        let delay = self.tracks.iter().find(|time| time.id == self.lead).map_or(0, |time| time.delay);
+        self.next_epoch(wall);
+        self.start(tracks, rate, first, delay);
     }
 
     /// The current epoch.
@@ -98,15 +114,18 @@ impl Timeline {
 
     /// Begins a new epoch with `first`, a keyframe of the leading track, right after the last frame.
     pub(super) fn begin(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) {
+        self.next_epoch(wall);
+        self.start(tracks, rate, first, offset_of(first));
+    }
+
+    fn next_epoch(&mut self, wall: WallTime) {
         let media = Ticks::new(self.end, Timescale::MICROS).to(Timescale::VIDEO);
         self.epoch = Epoch { number: self.epoch.number.saturating_add(1), media, wall };
         self.jumped = None;
-        self.start(tracks, rate, first);
     }
 
-    fn start(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame) {
-        let origin = presentation(first);
-        let delay = Ticks::new(first.cts, first.dts.scale).to(Timescale::MILLIS).value;
+    fn start(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, delay: i64) {
+        let origin = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let media = self.epoch.media;
         self.tracks = tracks
             .iter()
@@ -157,6 +176,11 @@ impl Timeline {
         self.end = self.end.max(rescale(end, time.scale, Timescale::MICROS).saturating_add(1));
         Some(Frame { dts: Ticks::new(place.dts, time.scale), cts, duration: place.duration, ..frame })
     }
+}
+
+/// A frame's composition offset in milliseconds.
+fn offset_of(frame: &Frame) -> i64 {
+    Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value
 }
 
 impl TrackTime {

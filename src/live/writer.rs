@@ -17,6 +17,13 @@ use super::timeline::Timeline;
 use crate::media::{CodecConfig, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackKind, WallTime};
 use crate::packager::{Geometry, Packager};
 
+/// Encoders and networks hiccup; below a second it is not worth a gap.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// A source whose bursts are further apart than this cannot be low latency.
+const MOST_PATIENCE: Duration = Duration::from_secs(5);
+/// Late frames of followers that are kept for the leader's: a few seconds of sound.
+const MOST_LATE: usize = 256;
+
 #[derive(Debug)]
 pub(super) struct Writer {
     timeline: Timeline,
@@ -30,6 +37,12 @@ pub(super) struct Writer {
     rejoin: bool,
     /// When the last frame came.
     heard: Instant,
+    /// How late a part may be before a gap takes its place.
+    patience: Duration,
+    /// The longest silence since the last frame that was in time.
+    silence: Duration,
+    /// Frames of followers that wait for a late leader.
+    late: Vec<Frame>,
     playable: bool,
     told_long_gop: bool,
 }
@@ -67,6 +80,7 @@ impl Writer {
                 PartRing::new(constants, settled.rate.filter(|_| video), bounds)
             })
             .collect();
+        let geometry_target = geometry.part_target;
         let packager = Packager::new(&settings.packager, geometry, &tracks, timeline.epoch())?;
         let pending = Vec::new();
         let rate = settled.rate;
@@ -79,6 +93,9 @@ impl Writer {
             pending,
             rejoin: false,
             heard: first.arrival,
+            patience: geometry_target.max(LEAST_PATIENCE),
+            silence: Duration::ZERO,
+            late: Vec::new(),
             playable: false,
             told_long_gop: false,
         })
@@ -104,7 +121,43 @@ impl Writer {
     }
 
     pub(super) fn push(&mut self, frame: Frame, now: Now, notices: &mut Vec<Notice>) -> Result<(), Error> {
+        let silence = frame.arrival.saturating_duration_since(self.heard);
         self.heard = frame.arrival;
+        if self.packager.starved() && !self.rejoin && self.timeline.is_before(&frame, self.packager.end()) {
+            return self.come_late(frame, silence, now, notices);
+        }
+        self.take_in(frame, now, notices)
+    }
+
+    /// A frame whose place a gap has taken: the source lost no media but time. It goes on in a new epoch,
+    /// later by what was lost; what arrives of other tracks before the leader's first waits for it.
+    fn come_late(
+        &mut self,
+        frame: Frame,
+        silence: Duration,
+        now: Now,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), Error> {
+        self.silence = self.silence.max(silence);
+        if frame.track != self.timeline.lead() {
+            if self.late.len() < MOST_LATE {
+                self.late.push(frame);
+            }
+            return Ok(());
+        }
+        notices.push(Notice::Stalled { millis: u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX) });
+        // A source that comes in bursts is not to be taken for a dead one again.
+        self.patience = self.patience.max(self.silence * 3 / 2).min(MOST_PATIENCE);
+        self.silence = Duration::ZERO;
+        self.timeline.reach(self.packager.end());
+        self.timeline.shift(&self.tracks, self.rate, &frame, now.wall);
+        self.packager.begin_epoch(self.timeline.epoch(), &[])?;
+        self.take_sealed();
+        self.take_in(frame, now, notices)?;
+        std::mem::take(&mut self.late).into_iter().try_for_each(|frame| self.take_in(frame, now, notices))
+    }
+
+    fn take_in(&mut self, frame: Frame, now: Now, notices: &mut Vec<Notice>) -> Result<(), Error> {
         let due = self.rejoin || self.timeline.jumped().is_some() || !self.pending.is_empty();
         if due && frame.track == self.timeline.lead() && frame.key {
             self.begin_epoch(&frame, now, notices)?;
@@ -117,14 +170,10 @@ impl Writer {
         if let Some(ring) = self.rings.iter().find(|ring| ring.id() == frame.track) {
             ring.keep(frame.clone());
         }
-        let frame_resumes = frame.key && frame.track == self.timeline.lead();
         self.packager.push(frame)?;
         if let Some(gop) = self.packager.long_gop().filter(|_| !self.told_long_gop) {
             self.told_long_gop = true;
             notices.push(Notice::LongGop { millis: gop.micros() / 1_000 });
-        }
-        if frame_resumes && let count @ 1.. = self.packager.take_late() {
-            notices.push(Notice::LateFrames { count });
         }
         self.take_sealed();
         Ok(())
@@ -155,6 +204,7 @@ impl Writer {
     pub(super) fn rejoin(&mut self) {
         self.rejoin = true;
         self.pending.clear();
+        self.late.clear();
         self.told_long_gop = false;
     }
 
@@ -163,16 +213,11 @@ impl Writer {
         self.heard
     }
 
-    /// When the next part must be out, come what may: a part's length after it would have been complete.
-    /// Sooner would take a late frame for a lost one; later would leave players without a new part for
-    /// more than two part targets.
+    /// When the next part must be out, come what may: so long after it would have been complete that its
+    /// frames are more likely lost than late, and not so long that players give up waiting.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = self.packager.due()?;
-        self.timeline.arrival_of(due).map(|at| at + self.patience())
-    }
-
-    fn patience(&self) -> Duration {
-        self.packager.geometry().part_target
+        self.timeline.arrival_of(due).map(|at| at + self.patience)
     }
 
     /// Publishes gaps for the parts that are overdue at `now`.
@@ -181,7 +226,7 @@ impl Writer {
             return;
         }
         if let Some(media) = self.timeline.now(now) {
-            let patience = i64::try_from(self.patience().as_micros()).unwrap_or(i64::MAX);
+            let patience = i64::try_from(self.patience.as_micros()).unwrap_or(i64::MAX);
             let overdue = media.micros().saturating_sub(patience);
             self.packager.starve(Ticks::new(overdue, Timescale::MICROS));
             self.take_sealed();

@@ -63,9 +63,6 @@ pub struct Packager {
     msn: u64,
     /// Whether gaps stand where the leader's frames should be, since its last frame.
     starved: bool,
-    /// Whether a frame has been left out that later ones refer to.
-    broken: bool,
-    late: u64,
     out: Vec<Sealed>,
     ready: VecDeque<Sealed>,
 }
@@ -102,8 +99,6 @@ impl Packager {
             epoch,
             msn: 1,
             starved: false,
-            broken: false,
-            late: 0,
             out: Vec::new(),
             ready: VecDeque::new(),
             geometry,
@@ -164,7 +159,7 @@ impl Packager {
             }
         }
         self.epoch = epoch;
-        (self.starved, self.broken) = (false, false);
+        self.starved = false;
         self.lead.chain = None;
         self.policy.forget();
         self.ready.extend(self.out.drain(..));
@@ -205,9 +200,9 @@ impl Packager {
         self.ready.extend(self.out.drain(..));
     }
 
-    /// Frames that came after a gap had taken their place, since the last call.
-    pub fn take_late(&mut self) -> u64 {
-        std::mem::take(&mut self.late)
+    /// Whether gaps stand where the leader's frames should be, since its last frame.
+    pub fn starved(&self) -> bool {
+        self.starved
     }
 
     /// Seals and closes everything that is open: nothing more will come.
@@ -233,24 +228,10 @@ impl Packager {
         lane.map_or(0, |follower| ticks(self.limits.skew, follower.lane.scale))
     }
 
-    /// Whether the leader's frame has lost its place to a gap, or refers to one that has.
-    fn too_late(&mut self, frame: &Frame, next: i64) -> bool {
-        let past = self.lead.chain.is_some_and(|chain| frame.dts.value.saturating_add(next) <= chain);
-        if !self.starved {
-            return false;
-        }
-        self.broken = past || (self.broken && !frame.key);
-        self.starved = self.broken;
-        self.late = self.late.saturating_add(u64::from(self.broken));
-        self.broken
-    }
-
     fn lead_push(&mut self, frame: Frame) {
         let due = frame.dts.value;
         let next = frame.duration.unwrap_or(self.guess);
-        if self.too_late(&frame, next) {
-            return;
-        }
+        self.starved = false;
         self.settle_last(due, next);
         if frame.key {
             self.policy.saw_key(due);
