@@ -113,6 +113,14 @@ fn first_gzip_reader(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(view).bench_refs(|view| ready(view, &request));
 }
 
+/// The same of a delta update, which leaves nine of the fifteen segments out.
+#[divan::bench]
+fn first_gzip_reader_of_a_delta(bencher: Bencher<'_, '_>) {
+    let query = format!("_HLS_msn={}&_HLS_part=1&_HLS_skip=YES", BEFORE + SEGMENTS);
+    let request = Request { directives: Directives::parse(Some(&query)), ..blocking(true) };
+    bencher.with_inputs(view).bench_refs(|view| ready(view, &request));
+}
+
 /// Every later reader of the same state.
 #[divan::bench]
 fn later_reader(bencher: Bencher<'_, '_>) {

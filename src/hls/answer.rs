@@ -75,6 +75,8 @@ pub(super) fn longest_hold(target_duration: u32) -> Duration {
 /// msn = L+2, part within the bound     wait
 /// further ahead in either              400
 /// ```
+///
+/// `_HLS_skip` changes nothing of this: it makes a 200 before ENDLIST a delta update (§6.2.5.1).
 fn playlist(view: &View, request: &Request) -> Answer {
     let target = view.constants.target_duration;
     let plain = Cache::Seconds((target / 2).max(1));
@@ -204,7 +206,7 @@ fn wait(view: &View, expired: Refusal) -> Answer {
 
 fn playlist_reply(view: &View, request: &Request, cache: Cache) -> Reply {
     Reply {
-        body: render::text(view, request.gzip).into(),
+        body: render::text(view, request.directives.skip(), request.gzip).into(),
         content_type: PLAYLIST_TYPE,
         cache,
         gzip: request.gzip,

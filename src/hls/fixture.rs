@@ -98,17 +98,20 @@ impl Builder {
 
     /// The next part, in a segment opened for it if there is none.
     pub(super) fn part(&mut self) {
-        self.put(false);
+        self.put(false, self.half_second());
     }
 
     /// The next part, of which nothing came.
     pub(super) fn gap(&mut self) {
-        self.put(true);
+        self.put(true, self.half_second());
     }
 
-    fn put(&mut self, gap: bool) {
+    fn half_second(&self) -> i64 {
+        i64::from(self.constants.timescale().per_second()) / 2
+    }
+
+    fn put(&mut self, gap: bool, duration: i64) {
         let scale = self.constants.timescale();
-        let duration = i64::from(scale.per_second()) / 2;
         let seconds = self.clock * 1_000_000 / i64::from(scale.per_second());
         let discontinuity = std::mem::take(&mut self.fresh_epoch);
         let open = self.open.get_or_insert_with(|| OpenSegment {
@@ -161,6 +164,21 @@ impl Builder {
     pub(super) fn segment(&mut self, parts: usize) {
         self.parts(parts);
         self.close();
+    }
+
+    /// A closed segment of one part that lasts `ticks`.
+    pub(super) fn segment_of(&mut self, ticks: i64) {
+        self.put(false, ticks);
+        self.close();
+    }
+
+    /// Lets the oldest `count` listed segments leave the playlist.
+    pub(super) fn unlist(&mut self, count: usize) {
+        for _ in 0..count {
+            let gone = self.segments[self.listed_from].head.discontinuity;
+            self.discontinuity_sequence += u64::from(gone);
+            self.listed_from += 1;
+        }
     }
 
     /// What comes next is a new epoch with a new init section.

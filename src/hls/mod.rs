@@ -6,6 +6,7 @@
 //! the view.  Spec: draft-pantos-hls-rfc8216bis-22 §4.4, §6.2.5, §6.2.6, B.1; RFC 9110 §14.
 
 mod answer;
+mod delta;
 mod gzip;
 mod headers;
 mod multivariant;

@@ -4,21 +4,31 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::delta::{skip_until, skippable, span};
 use super::gzip::compressed;
+use super::request::Skip;
 use super::route::File;
 use crate::live::{Report, View};
+use crate::m3u8;
 use crate::m3u8::{Head, Media, Open, Part, RenditionReport, Seconds, Segment, ServerControl};
 use crate::media::{Ticks, Timescale, TrackId};
 use crate::packager;
 
-/// Slots of `View::memo` that this room uses; later variants (delta updates) take the next ones.
-const PLAIN: usize = 0;
-const GZIP: usize = 1;
+/// Slots of `View::memo` that this room uses: a text, and in the slot after it the same compressed.
+const FULL: usize = 0;
+const DELTA: usize = 2;
 
-/// The media playlist of a view as text, compressed if `gzip`. Made at most once a view, then shared.
-pub(super) fn text(view: &View, gzip: bool) -> Bytes {
-    let plain = || view.memo.get(PLAIN, || Bytes::from(playlist(view).render()));
-    if gzip { view.memo.get(GZIP, || compressed(&plain())) } else { plain() }
+/// The media playlist of a view as text, without what may be skipped, compressed if `gzip`. Each is made
+/// at most once a view, then shared.
+pub(super) fn text(view: &View, skip: Skip, gzip: bool) -> Bytes {
+    let skipped = match skip {
+        Skip::Nothing => 0,
+        // Date ranges are skipped only where CAN-SKIP-DATERANGES offers it (§6.2.5.1).
+        Skip::Segments | Skip::DateRanges => skippable(view),
+    };
+    let slot = if skipped == 0 { FULL } else { DELTA };
+    let plain = || view.memo.get(slot, || Bytes::from(update(view, skipped).render()));
+    if gzip { view.memo.get(slot + 1, || compressed(&plain())) } else { plain() }
 }
 
 /// The media playlist of a view, as a value.
@@ -26,15 +36,23 @@ pub(super) fn text(view: &View, gzip: bool) -> Bytes {
 /// Every URI in it is relative to the playlist, whatever host or query it was asked with: one body is
 /// right for everybody, and no cache can be made to keep somebody's token.
 pub fn playlist(view: &View) -> Media {
+    update(view, 0)
+}
+
+/// The playlist with EXT-X-SKIP in the place of its first `skipped` segments.
+///
+/// The first one that is left names its init section whatever the last skipped one had: EXT-X-MAP applies
+/// from where it stands, and the specification does not say whether one that is skipped still does.
+fn update(view: &View, skipped: usize) -> Media {
     let constants = &view.constants;
     let parted = constants.part_target.is_some();
     let mut init = None;
     let with_parts_from = if parted { first_with_parts(view) } else { usize::MAX };
-    let segments = view.listed().iter().enumerate().map(|(index, segment)| Segment {
+    let segments = view.listed().iter().enumerate().skip(skipped).map(|(index, segment)| Segment {
         head: head(&segment.head, &mut init),
         gap: segment.is_empty(),
         parts: if index < with_parts_from { Vec::new() } else { parts(&segment.parts, view) },
-        duration: Seconds::nearest(Ticks::new(segment.duration, constants.timescale())),
+        duration: span(segment, view),
         uri: File::Segment(segment.head.msn).to_string(),
     });
     let segments = segments.collect();
@@ -48,10 +66,12 @@ pub fn playlist(view: &View) -> Media {
             can_block_reload: true,
             part_hold_back: parted.then(|| constants.part_hold_back.into()),
             hold_back: Some(constants.hold_back.into()),
+            can_skip_until: Some(skip_until(constants).into()),
         },
         part_target: constants.part_target.map(Seconds::from),
         media_sequence: view.media_sequence(),
         discontinuity_sequence: view.discontinuity_sequence,
+        skip: (skipped > 0).then_some(m3u8::Skip { segments: skipped as u64, removed_date_ranges: None }),
         segments,
         open,
         hint: (parted && !view.ended).then(|| File::Part(view.next_part).to_string()),

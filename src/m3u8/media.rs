@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::seconds::Seconds;
-use super::tags::{Part, RenditionReport, ServerControl};
+use super::tags::{Part, RenditionReport, ServerControl, Skip};
 use crate::media::WallTime;
 
 /// A media playlist (§4.4.3 to §4.4.5), printed by `Display` or [`Media::render`].
@@ -23,6 +23,8 @@ pub struct Media {
     pub media_sequence: u64,
     /// EXT-X-DISCONTINUITY-SEQUENCE: how many DISCONTINUITY tags have left the playlist.
     pub discontinuity_sequence: u64,
+    /// EXT-X-SKIP: the playlist is a delta update, and its first segments are those that a client has.
+    pub skip: Option<Skip>,
     /// Complete segments, oldest first.
     pub segments: Vec<Segment>,
     /// The segment of which only parts exist so far.
@@ -71,8 +73,15 @@ pub struct Open {
 }
 
 impl Media {
-    /// EXT-X-MAP outside I-frame playlists asks for 6, and nothing printed here asks for more (§8).
-    pub const VERSION: u32 = 6;
+    /// EXT-X-VERSION: the least that what is printed asks for (§8). EXT-X-MAP outside I-frame playlists
+    /// asks for 6, EXT-X-SKIP for 9, and for 10 where it stands for date ranges too.
+    pub fn version(&self) -> u32 {
+        match &self.skip {
+            Some(skip) if skip.removed_date_ranges.is_some() => 10,
+            Some(_) => 9,
+            None => 6,
+        }
+    }
 
     /// The whole text, in one allocation as a rule.
     pub fn render(&self) -> String {
@@ -93,7 +102,7 @@ impl Media {
 /// a segment before its first part, hints and reports after the last.
 impl fmt::Display for Media {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "#EXTM3U\n#EXT-X-VERSION:{}", Self::VERSION)?;
+        writeln!(f, "#EXTM3U\n#EXT-X-VERSION:{}", self.version())?;
         if self.independent_segments {
             f.write_str("#EXT-X-INDEPENDENT-SEGMENTS\n")?;
         }
@@ -106,6 +115,11 @@ impl fmt::Display for Media {
         // Always there, from 0 on: a player that joins before the first discontinuity and reloads after
         // it must be able to line the two up (§4.4.3.3, Apple authoring 8.17).
         writeln!(f, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
+        // After both sequence numbers, which count the skipped segments too: players that read them later
+        // take them for a fault of the playlist.
+        if let Some(skip) = &self.skip {
+            skip.fmt(f)?;
+        }
         for segment in &self.segments {
             segment.fmt(f)?;
         }

@@ -17,4 +17,4 @@ pub use self::media::{Head, Media, Open, Segment};
 pub use self::multivariant::{Audio, Multivariant, Variant};
 pub use self::parse::{Error, Fault};
 pub use self::seconds::Seconds;
-pub use self::tags::{Part, RenditionReport, ServerControl};
+pub use self::tags::{Part, RenditionReport, ServerControl, Skip};

@@ -4,7 +4,7 @@ use super::attributes::Attributes;
 use super::date;
 use super::media::{Head, Media, Open, Segment};
 use super::seconds::Seconds;
-use super::tags::{Part, RenditionReport, ServerControl};
+use super::tags::{Part, RenditionReport, ServerControl, Skip};
 
 /// Why a text is not a media playlist, and in which line (counted from 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +99,10 @@ impl Reader {
                 self.early("EXT-X-DISCONTINUITY-SEQUENCE")?;
                 self.media.discontinuity_sequence = number(value, "EXT-X-DISCONTINUITY-SEQUENCE")?;
             }
+            "#EXT-X-SKIP" => {
+                self.early("EXT-X-SKIP")?;
+                self.media.skip = Some(skip(value).ok_or(Fault::Malformed("EXT-X-SKIP"))?);
+            }
             "#EXT-X-SERVER-CONTROL" => {
                 self.once("EXT-X-SERVER-CONTROL")?;
                 self.media.server_control =
@@ -176,7 +180,9 @@ impl Reader {
 
     fn early(&mut self, tag: &'static str) -> Result<(), Fault> {
         self.once(tag)?;
-        let begun = !self.media.segments.is_empty() || !self.parts.is_empty();
+        // EXT-X-SKIP stands for segments: what comes after it comes after the first one.
+        let segments = !self.media.segments.is_empty() || self.media.skip.is_some();
+        let begun = segments || !self.parts.is_empty();
         if begun { Err(Fault::Late(tag)) } else { Ok(()) }
     }
 
@@ -218,11 +224,29 @@ fn server_control(list: &str) -> Option<ServerControl> {
             "CAN-BLOCK-RELOAD" => control.can_block_reload = attribute.value == "YES",
             "PART-HOLD-BACK" => control.part_hold_back = Some(Seconds::parse(attribute.value)?),
             "HOLD-BACK" => control.hold_back = Some(Seconds::parse(attribute.value)?),
+            "CAN-SKIP-UNTIL" => control.can_skip_until = Some(Seconds::parse(attribute.value)?),
             _ => {}
         }
     }
     attributes.finish()?;
     Some(control)
+}
+
+fn skip(list: &str) -> Option<Skip> {
+    let (mut segments, mut removed) = (None, None);
+    let mut attributes = Attributes::new(list);
+    for attribute in attributes.by_ref() {
+        match attribute.name {
+            "SKIPPED-SEGMENTS" => segments = Some(integer(attribute.value)?),
+            "RECENTLY-REMOVED-DATERANGES" => {
+                let ids = attribute.value.split('\t').filter(|id| !id.is_empty());
+                removed = Some(ids.map(str::to_owned).collect());
+            }
+            _ => {}
+        }
+    }
+    attributes.finish()?;
+    Some(Skip { segments: segments?, removed_date_ranges: removed })
 }
 
 fn part_target(list: &str) -> Option<Seconds> {

@@ -15,6 +15,8 @@ pub struct ServerControl {
     pub part_hold_back: Option<Seconds>,
     /// HOLD-BACK; at least three target durations.
     pub hold_back: Option<Seconds>,
+    /// CAN-SKIP-UNTIL, the skip boundary of delta updates; at least six target durations.
+    pub can_skip_until: Option<Seconds>,
 }
 
 impl fmt::Display for ServerControl {
@@ -32,8 +34,32 @@ impl fmt::Display for ServerControl {
             write!(f, "{lead}HOLD-BACK={span:#}")?;
             lead = ",";
         }
+        if let Some(span) = self.can_skip_until {
+            write!(f, "{lead}CAN-SKIP-UNTIL={span:#}")?;
+            lead = ",";
+        }
         // An attribute list is never empty: a tag with nothing to say is not printed.
         if lead == "," { f.write_str("\n") } else { Ok(()) }
+    }
+}
+
+/// EXT-X-SKIP (§4.4.5.2): what makes a playlist a delta update.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Skip {
+    /// SKIPPED-SEGMENTS: how many segments it stands for, at least one, from EXT-X-MEDIA-SEQUENCE on.
+    pub segments: u64,
+    /// RECENTLY-REMOVED-DATERANGES: the ids of date ranges that left the playlist lately. `None` in an
+    /// update that skips no date ranges.
+    pub removed_date_ranges: Option<Vec<String>>,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#EXT-X-SKIP:SKIPPED-SEGMENTS={}", self.segments)?;
+        match &self.removed_date_ranges {
+            Some(ids) => writeln!(f, ",RECENTLY-REMOVED-DATERANGES=\"{}\"", ids.join("\t")),
+            None => writeln!(f),
+        }
     }
 }
 

@@ -40,25 +40,33 @@ fn report_line() -> impl Strategy<Value = RenditionReport> {
 }
 
 fn control() -> impl Strategy<Value = ServerControl> {
-    (any::<bool>(), prop::option::of(seconds()), prop::option::of(seconds())).prop_map(
-        |(can_block_reload, part_hold_back, hold_back)| ServerControl {
+    let span = || prop::option::of(seconds());
+    (any::<bool>(), span(), span(), span()).prop_map(
+        |(can_block_reload, part_hold_back, hold_back, can_skip_until)| ServerControl {
             can_block_reload,
             part_hold_back,
             hold_back,
+            can_skip_until,
         },
     )
+}
+
+fn skip_line() -> impl Strategy<Value = Skip> {
+    let removed = prop::option::of(prop::collection::vec("[a-z0-9./ -]{1,12}", 0..3));
+    (any::<u64>(), removed).prop_map(|(segments, removed_date_ranges)| Skip { segments, removed_date_ranges })
 }
 
 prop_compose! {
     fn playlist()(independent_segments in any::<bool>(), target_duration in any::<u32>(),
                   server_control in control(), part_target in prop::option::of(seconds()),
                   (media_sequence, discontinuity_sequence) in any::<(u64, u64)>(),
+                  skip in prop::option::of(skip_line()),
                   segments in prop::collection::vec(segment(), 0..6), open in prop::option::of(open()),
                   hint in prop::option::of("[a-z0-9.-]{1,12}"),
                   reports in prop::collection::vec(report_line(), 0..3), ended in any::<bool>()) -> Media {
         Media {
             independent_segments, target_duration, server_control, part_target, media_sequence,
-            discontinuity_sequence, segments, open, hint, reports, ended,
+            discontinuity_sequence, skip, segments, open, hint, reports, ended,
         }
     }
 }
@@ -95,11 +103,30 @@ fn unknown_tags_and_attributes_are_passed_over() {
 }
 
 #[test]
+fn a_playlist_asks_for_the_version_of_what_is_in_it() {
+    let delta = |removed_date_ranges| Media {
+        skip: Some(Skip { segments: 3, removed_date_ranges }),
+        ..Media::default()
+    };
+    for (media, version) in [
+        (Media::default(), 6),
+        (delta(None), 9),
+        (delta(Some(vec![])), 10),
+        (delta(Some(vec!["a".into()])), 10),
+    ] {
+        assert!(media.render().contains(&format!("#EXT-X-VERSION:{version}\n")), "{media}");
+    }
+}
+
+#[test]
 fn a_broken_playlist_says_what_is_wrong_and_where() {
     let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
     for (tail, line, fault) in [
         ("#EXT-X-TARGETDURATION:2\n", 3, Fault::Twice("EXT-X-TARGETDURATION")),
         ("#EXTINF:2,\na\n#EXT-X-MEDIA-SEQUENCE:1\n", 5, Fault::Late("EXT-X-MEDIA-SEQUENCE")),
+        ("#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n#EXT-X-MEDIA-SEQUENCE:1\n", 4, Fault::Late("EXT-X-MEDIA-SEQUENCE")),
+        ("#EXTINF:2,\na\n#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n", 5, Fault::Late("EXT-X-SKIP")),
+        ("#EXT-X-SKIP:RECENTLY-REMOVED-DATERANGES=\"\"\n", 3, Fault::Malformed("EXT-X-SKIP")),
         ("a.m4s\n", 3, Fault::Unpaired),
         ("#EXTINF:2,\n", 3, Fault::Unpaired),
         ("#EXTINF:two,\na\n", 3, Fault::Malformed("EXTINF")),
