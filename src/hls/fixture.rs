@@ -215,7 +215,7 @@ impl Builder {
     pub(super) fn view(&self) -> View {
         View {
             constants: Arc::new(self.constants.clone()),
-            segments: self.segments.clone(),
+            segments: self.segments.clone().into(),
             listed_from: self.listed_from,
             discontinuity_sequence: self.discontinuity_sequence,
             open: self.open.clone(),

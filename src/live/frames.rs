@@ -1,15 +1,15 @@
 //! FrameRing: the last seconds of one track, frame by frame, numbered and immutable.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::media::{Frame, Ticks, Timescale};
 
 /// Shared history of one track. Entries are numbered from 0 over the generation's life; a reader that
-/// remembers the next number it wants can tell by arithmetic how far it has fallen behind.
+/// remembers the next number it wants can tell by arithmetic how far it has fallen behind. They lie side by
+/// side, so that letting the oldest go touches no memory that has grown cold.
 #[derive(Debug)]
 pub struct FrameRing {
-    frames: VecDeque<Arc<Frame>>,
+    frames: VecDeque<Frame>,
     /// Number of the first frame kept.
     first: u64,
     /// Number of the newest frame where decoding can start.
@@ -47,12 +47,12 @@ impl FrameRing {
     }
 
     /// The frame with this number; `None` when it is gone or has not come.
-    pub fn frame(&self, number: u64) -> Option<&Arc<Frame>> {
+    pub fn frame(&self, number: u64) -> Option<&Frame> {
         self.frames.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
     /// Appends a frame and lets go of what the bounds no longer hold.
-    pub fn push(&mut self, frame: Arc<Frame>) {
+    pub fn push(&mut self, frame: Frame) {
         if frame.key {
             self.newest_key = Some(self.next());
         }
@@ -91,8 +91,8 @@ mod tests {
     use crate::media::TrackId;
 
     #[expect(clippy::disallowed_methods, reason = "the instant is only a placeholder")]
-    fn frame(millis: i64, key: bool, len: usize) -> Arc<Frame> {
-        Arc::new(Frame {
+    fn frame(millis: i64, key: bool, len: usize) -> Frame {
+        Frame {
             track: TrackId::VIDEO,
             dts: Ticks::millis(millis),
             cts: 0,
@@ -100,7 +100,7 @@ mod tests {
             key,
             payload: Bytes::from(vec![0; len]),
             arrival: Instant::now(),
-        })
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Publisher: the one writer of a generation, from raw frames to published views.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::constants::Constants;
@@ -209,9 +209,8 @@ impl Live {
             return Ok(());
         }
         let Some(frame) = self.timeline.place(frame) else { return Ok(()) };
-        if let Some(ring) = self.rings.iter().find(|ring| ring.rendition().id() == frame.track) {
-            let mut frames = ring.rendition().frames().lock().unwrap_or_else(PoisonError::into_inner);
-            frames.push(Arc::new(frame.clone()));
+        if let Some(ring) = self.rings.iter().find(|ring| ring.id() == frame.track) {
+            ring.keep(frame.clone());
         }
         self.packager.push(frame)?;
         if let Some(gop) = self.packager.long_gop().filter(|_| !self.told_long_gop) {
@@ -248,7 +247,7 @@ impl Live {
 
     fn take_sealed(&mut self) {
         while let Some(sealed) = self.packager.pull() {
-            if let Some(ring) = self.rings.iter_mut().find(|ring| ring.rendition().id() == sealed.track()) {
+            if let Some(ring) = self.rings.iter_mut().find(|ring| ring.id() == sealed.track()) {
                 ring.apply(sealed);
             }
         }
@@ -259,9 +258,9 @@ impl Live {
         if !self.rings.iter().any(PartRing::dirty) {
             return;
         }
-        let at: Vec<_> = self.rings.iter().map(|ring| (ring.rendition().id(), ring.last())).collect();
+        let at: Vec<_> = self.rings.iter().map(|ring| (ring.id(), ring.last())).collect();
         for ring in self.rings.iter_mut().filter(|ring| ring.dirty()) {
-            let id = ring.rendition().id();
+            let id = ring.id();
             let others = at.iter().filter(|(track, _)| *track != id);
             let reports = others.filter_map(|(track, last)| Some(Report { track: *track, last: (*last)? }));
             ring.publish(reports.collect());

@@ -1,6 +1,7 @@
 //! PartRing: the parts and segments of one rendition, and the views that readers see.
 
-use std::sync::{Arc, Mutex};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -9,7 +10,7 @@ use super::constants::Constants;
 use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
-use crate::media::{FrameRate, Ticks, Timescale, TrackId};
+use crate::media::{Frame, FrameRate, Ticks, Timescale, TrackId};
 use crate::packager::{Sealed, Segment};
 
 /// One rendition of a generation as its readers know it.
@@ -70,11 +71,20 @@ impl Changes {
 #[derive(Debug)]
 pub(super) struct PartRing {
     rendition: Arc<Rendition>,
+    id: TrackId,
+    scale: Timescale,
+    /// TARGETDURATION, in ticks.
+    target: i64,
     /// How much the playlist lists, in ticks.
     window: i64,
     max_bytes: u64,
-    segments: Vec<Arc<Segment>>,
+    segments: VecDeque<Kept>,
+    /// The same segments as views show them: one list for all views until the next segment.
+    shown: Arc<[Arc<Segment>]>,
+    kept_bytes: u64,
     listed_from: usize,
+    listed_bytes: u64,
+    listed_ticks: i64,
     /// Discontinuities that have left the playlist.
     discontinuities: u64,
     open: Option<OpenSegment>,
@@ -84,6 +94,15 @@ pub(super) struct PartRing {
     peak: u64,
     dirty: bool,
     ended: bool,
+}
+
+/// A closed segment with what its writer must know of it at every step: a segment's own memory is cold by then.
+#[derive(Debug)]
+struct Kept {
+    segment: Arc<Segment>,
+    bytes: u64,
+    duration: i64,
+    end: i64,
 }
 
 /// Bounds of a ring.
@@ -104,7 +123,7 @@ impl PartRing {
         let constants = Arc::new(constants);
         let view = View {
             constants: Arc::clone(&constants),
-            segments: Vec::new(),
+            segments: Arc::default(),
             listed_from: 0,
             discontinuity_sequence: 0,
             open: None,
@@ -115,7 +134,9 @@ impl PartRing {
             bandwidth: Bandwidth::default(),
             memo: Memo::default(),
         };
-        let window = Ticks::new(bounds.window, Timescale::MICROS).to(constants.timescale()).value;
+        let (id, scale) = (constants.track.id, constants.timescale());
+        let window = Ticks::new(bounds.window, Timescale::MICROS).to(scale).value;
+        let target = i64::from(constants.target_duration) * i64::from(scale.per_second());
         let rendition = Rendition {
             constants,
             frame_rate,
@@ -125,10 +146,17 @@ impl PartRing {
         };
         Self {
             rendition: Arc::new(rendition),
+            id,
+            scale,
+            target,
             window,
             max_bytes: bounds.max_bytes as u64,
-            segments: Vec::new(),
+            segments: VecDeque::new(),
+            shown: Arc::default(),
+            kept_bytes: 0,
             listed_from: 0,
+            listed_bytes: 0,
+            listed_ticks: 0,
             discontinuities: 0,
             open: None,
             next_msn: 1,
@@ -144,10 +172,20 @@ impl PartRing {
         &self.rendition
     }
 
+    /// The track it keeps.
+    pub(super) fn id(&self) -> TrackId {
+        self.id
+    }
+
+    /// Keeps a frame for outputs that do not wait for parts.
+    pub(super) fn keep(&self, frame: Frame) {
+        self.rendition.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
+    }
+
     /// The last part that the next view will list.
     pub(super) fn last(&self) -> Option<PartPos> {
         let open = self.open.as_ref().and_then(|open| open.parts.last());
-        let part = open.or_else(|| self.segments.last().and_then(|segment| segment.parts.last()))?;
+        let part = open.or_else(|| self.segments.back().and_then(|kept| kept.segment.parts.last()))?;
         Some(PartPos { msn: part.msn, part: part.index })
     }
 
@@ -168,9 +206,7 @@ impl PartRing {
             Sealed::Segment(_, segment) => {
                 self.open = None;
                 self.next_msn = segment.head.msn.saturating_add(1);
-                self.peak = self.peak.max(bit_rate(&segment, self.rendition.constants.timescale()));
-                self.segments.push(segment);
-                self.evict();
+                self.close(segment);
             }
         }
     }
@@ -189,7 +225,7 @@ impl PartRing {
     pub(super) fn publish(&mut self, reports: Vec<Report>) {
         let view = View {
             constants: Arc::clone(&self.rendition.constants),
-            segments: self.segments.clone(),
+            segments: Arc::clone(&self.shown),
             listed_from: self.listed_from,
             discontinuity_sequence: self.discontinuities,
             open: self.open.clone(),
@@ -205,64 +241,67 @@ impl PartRing {
         self.rendition.states.send_replace(());
     }
 
-    /// Lets the oldest segments leave the playlist, and those that left long enough ago leave memory: a
-    /// segment stays fetchable for its own duration and the longest playlist's after it was first listed
-    /// (RFC 8216bis §6.2.2). Three target durations of media always stay listed.
-    fn evict(&mut self) {
-        let scale = self.rendition.constants.timescale();
-        let target = i64::from(self.rendition.constants.target_duration) * i64::from(scale.per_second());
-        let mut listed: i64 =
-            self.segments.iter().skip(self.listed_from).map(|segment| segment.duration).sum();
+    fn close(&mut self, segment: Arc<Segment>) {
+        let (bytes, duration) = (segment.len(), segment.duration);
+        // One shorter than half a second says nothing about a peak.
+        if duration.saturating_mul(2) >= i64::from(self.scale.per_second()) {
+            self.peak = self.peak.max(per_second(bytes, duration, self.scale));
+        }
+        self.kept_bytes = self.kept_bytes.saturating_add(bytes);
+        self.listed_bytes = self.listed_bytes.saturating_add(bytes);
+        self.listed_ticks = self.listed_ticks.saturating_add(duration);
+        let end = segment.start.saturating_add(duration);
+        self.segments.push_back(Kept { segment, bytes, duration, end });
+        self.unlist();
+        self.evict(end);
+        self.shown = self.segments.iter().map(|kept| Arc::clone(&kept.segment)).collect();
+    }
+
+    /// Lets the oldest segments leave the playlist. Three target durations of media always stay listed
+    /// (RFC 8216bis §6.2.2).
+    fn unlist(&mut self) {
         while let Some(front) = self.segments.get(self.listed_from) {
-            let left = listed.saturating_sub(front.duration);
-            let bytes: u64 = self.segments.iter().skip(self.listed_from).map(|segment| segment.len()).sum();
-            if left < target * 3 || (listed <= self.window && bytes <= self.max_bytes) {
-                break;
+            let left = self.listed_ticks.saturating_sub(front.duration);
+            let over = self.listed_ticks > self.window || self.listed_bytes > self.max_bytes;
+            if left < self.target * 3 || !over {
+                return;
             }
-            listed = left;
-            self.discontinuities = self.discontinuities.saturating_add(u64::from(front.head.discontinuity));
+            self.listed_ticks = left;
+            self.listed_bytes = self.listed_bytes.saturating_sub(front.bytes);
+            let discontinuity = u64::from(front.segment.head.discontinuity);
+            self.discontinuities = self.discontinuities.saturating_add(discontinuity);
             self.listed_from = self.listed_from.saturating_add(1);
         }
-        let newest = self.segments.last().map_or(0, |segment| segment.start.saturating_add(segment.duration));
-        let longest = self.window.saturating_add(target);
-        let mut total: u64 = self.segments.iter().map(|segment| segment.len()).sum();
-        let gone = self.segments.iter().take(self.listed_from).take_while(|segment| {
-            let first_listed = segment.start.saturating_add(segment.duration);
-            let over = total > self.max_bytes;
-            total = total.saturating_sub(segment.len());
-            over || newest.saturating_sub(first_listed) >= longest.saturating_add(segment.duration)
-        });
-        let gone = gone.count();
-        self.segments.drain(..gone);
-        self.listed_from = self.listed_from.saturating_sub(gone);
+    }
+
+    /// Lets segments that left the playlist long enough before `newest` leave memory: a segment stays
+    /// fetchable for its own duration and the longest playlist's after it was first listed (RFC 8216bis §6.2.2).
+    fn evict(&mut self, newest: i64) {
+        let longest = self.window.saturating_add(self.target);
+        while let Some(front) = self.segments.front().filter(|_| self.listed_from > 0) {
+            let age = newest.saturating_sub(front.end);
+            if self.kept_bytes <= self.max_bytes && age < longest.saturating_add(front.duration) {
+                return;
+            }
+            self.kept_bytes = self.kept_bytes.saturating_sub(front.bytes);
+            self.listed_from = self.listed_from.saturating_sub(1);
+            self.segments.pop_front();
+        }
     }
 
     /// What to declare: the measured peak and a tenth, or before three segments are measured the larger
     /// of what was announced and what came so far.
     fn bandwidth(&self) -> Bandwidth {
-        let scale = self.rendition.constants.timescale();
-        let listed = self.segments.iter().skip(self.listed_from);
-        let open = self.open.iter().flat_map(|open| open.parts.iter());
-        let (mut bytes, mut ticks) = (0_u64, 0_i64);
-        for (len, duration) in
-            listed.map(|s| (s.len(), s.duration)).chain(open.map(|p| (p.body.len(), p.duration)))
-        {
-            bytes = bytes.saturating_add(len);
-            ticks = ticks.saturating_add(duration);
+        let (mut bytes, mut ticks) = (self.listed_bytes, self.listed_ticks);
+        for part in self.open.iter().flat_map(|open| &open.parts) {
+            bytes = bytes.saturating_add(part.body.len());
+            ticks = ticks.saturating_add(part.duration);
         }
-        let average = per_second(bytes, ticks, scale);
+        let average = per_second(bytes, ticks, self.scale);
         let measured =
             if self.segments.len() < 3 { self.announced.max(average).max(self.peak) } else { self.peak };
         Bandwidth { peak: measured.max(average).saturating_mul(11) / 10, average }
     }
-}
-
-/// Bits per second of a segment; one shorter than half a second says nothing about a peak.
-fn bit_rate(segment: &Segment, scale: Timescale) -> u64 {
-    if segment.duration.saturating_mul(2) < i64::from(scale.per_second()) {
-        return 0;
-    }
-    per_second(segment.len(), segment.duration, scale)
 }
 
 fn per_second(bytes: u64, ticks: i64, scale: Timescale) -> u64 {

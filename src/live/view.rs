@@ -33,7 +33,7 @@ pub struct View {
     pub constants: Arc<Constants>,
     /// Closed segments, oldest first, with consecutive sequence numbers: first those that have left
     /// the playlist but are still fetchable, then from `listed_from` on those in the playlist.
-    pub segments: Vec<Arc<Segment>>,
+    pub segments: Arc<[Arc<Segment>]>,
     /// Index in `segments` of the first one in the playlist.
     pub listed_from: usize,
     /// EXT-X-DISCONTINUITY-SEQUENCE of the first listed segment.

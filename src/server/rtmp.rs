@@ -129,11 +129,14 @@ impl<'a> Driver<'a> {
     async fn run(&mut self, stream: &mut TcpStream) -> End {
         let (mut input, mut output) = stream.split();
         let mut drain = self.context.drain();
+        // Kept across turns: beginning a wait anew at every read costs more than the read's own bookkeeping.
+        let mut drained = pin!(drain.started());
         let mut stopping = false;
         let mut buffer = vec![0; EARLY_READ];
         let mut sleep = pin!(tokio::time::sleep(FAREWELL));
+        let mut now = Clock::now();
         loop {
-            self.drain(Clock::now());
+            self.drain(now);
             if let Some((end, _)) = self.end.take_if(|_| self.outbound.is_empty()) {
                 return end;
             }
@@ -141,14 +144,15 @@ impl<'a> Driver<'a> {
                 buffer.resize(READ, 0);
             }
             // Deadlines mostly move away: a timer that fires early costs a look, moving it costs at every read.
-            let due = self.due();
+            let due = self.due(now.mono);
             if sleep.is_elapsed() || due < sleep.deadline().into_std() {
                 sleep.as_mut().reset(due.into());
             }
             let front = self.outbound.front().cloned().unwrap_or_default();
             tokio::select! {
                 biased;
-                () = drain.started(), if !stopping => {
+                () = &mut drained, if !stopping => {
+                    now = Clock::now();
                     stopping = true;
                     self.session.finish(&Rejection::shutdown(STOPPING));
                     // The stream ends now, whether or not the encoder hears of it.
@@ -160,10 +164,16 @@ impl<'a> Driver<'a> {
                 },
                 read = input.read(&mut buffer), if self.reads() => match read {
                     Ok(0) => return End::Hangup,
-                    Ok(count) => self.heard(buffer.get(..count).unwrap_or_default()),
+                    Ok(count) => {
+                        now = Clock::now();
+                        self.heard(buffer.get(..count).unwrap_or_default(), now);
+                    }
                     Err(error) => return error.into(),
                 },
-                () = &mut sleep => self.check(Clock::mono()),
+                () = &mut sleep => {
+                    now = Clock::now();
+                    self.check(now);
+                }
             }
         }
     }
@@ -173,10 +183,10 @@ impl<'a> Driver<'a> {
         self.refusal.is_none() && self.end.is_none()
     }
 
-    fn heard(&mut self, bytes: &[u8]) {
+    fn heard(&mut self, bytes: &[u8], now: Now) {
         self.context.metrics.received.inc_by(bytes.len() as u64);
-        let result = self.session.handle_input(Clock::mono(), bytes);
-        self.settle(result);
+        let result = self.session.handle_input(now.mono, bytes);
+        self.settle(result, now);
     }
 
     fn wrote(&mut self, count: usize) {
@@ -188,29 +198,29 @@ impl<'a> Driver<'a> {
     }
 
     /// When something must be looked at though nothing comes in.
-    fn due(&self) -> Instant {
-        let far = Clock::mono() + self.context.limits.rtmp.idle;
+    fn due(&self, now: Instant) -> Instant {
+        let far = now + self.context.limits.rtmp.idle;
         let refusal = self.refusal.as_ref().map(|(at, _)| *at);
         let end = self.end.as_ref().map(|(_, by)| *by);
         [self.session.deadline(), refusal, end].into_iter().flatten().fold(far, Instant::min)
     }
 
-    fn check(&mut self, now: Instant) {
-        if let Some((_, reason)) = self.refusal.take_if(|(at, _)| *at <= now) {
+    fn check(&mut self, now: Now) {
+        if let Some((_, reason)) = self.refusal.take_if(|(at, _)| *at <= now.mono) {
             self.session.reject(&reason);
         }
-        if self.end.as_ref().is_some_and(|(_, by)| *by <= now) {
+        if self.end.as_ref().is_some_and(|(_, by)| *by <= now.mono) {
             self.outbound.clear();
-        } else if self.session.deadline().is_some_and(|at| at <= now) {
-            let result = self.session.handle_timeout(now);
-            self.settle(result);
+        } else if self.session.deadline().is_some_and(|at| at <= now.mono) {
+            let result = self.session.handle_timeout(now.mono);
+            self.settle(result, now);
         }
     }
 
-    fn settle(&mut self, result: Result<(), Error>) {
+    fn settle(&mut self, result: Result<(), Error>, now: Now) {
         if let Err(error) = result {
             // What came before the error is still taken.
-            self.drain(Clock::now());
+            self.drain(now);
             self.close(error.into());
         }
     }

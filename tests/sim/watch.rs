@@ -86,7 +86,7 @@ impl Seen {
         for pair in view.segments.windows(2) {
             assert_eq!(pair[0].head.msn + 1, pair[1].head.msn, "segments are numbered without a gap");
         }
-        for segment in &view.segments {
+        for segment in view.segments.iter() {
             self.segments.entry(segment.head.msn).or_insert_with(|| Arc::clone(segment));
             segment.parts.iter().for_each(|part| self.part(part));
         }
