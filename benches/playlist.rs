@@ -80,6 +80,7 @@ fn view() -> View {
         open: Some(OpenSegment { head: head(open, &init), parts: vec![part(open, 0), part(open, 1)] }),
         next_msn: open,
         next_part: open * PARTS + 2,
+        next_init: None,
         reports: vec![Report { track: TrackId::AUDIO, last: PartPos { msn: open, part: 1 } }],
         ended: false,
         bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },

@@ -153,7 +153,8 @@ fn furthest(view: &View, listed: u64) -> u64 {
     u64::try_from(ahead.max(most)).unwrap_or(u64::MAX)
 }
 
-/// Init sections: those that a fetchable segment needs.
+/// Init sections: those that a fetchable segment needs, and the hinted one. That one is there before it is
+/// hinted, so nobody waits for it.
 fn init(view: &View, number: u32) -> Answer {
     match view.init(number) {
         Some(bytes) => media_reply(view, File::Init(number), bytes.clone().into()),

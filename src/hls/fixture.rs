@@ -51,6 +51,7 @@ pub(super) struct Builder {
     pub(super) open: Option<OpenSegment>,
     pub(super) listed_from: usize,
     pub(super) discontinuity_sequence: u64,
+    pub(super) next_init: Option<Arc<Init>>,
     pub(super) reports: Vec<Report>,
     pub(super) ended: bool,
     pub(super) bandwidth: Bandwidth,
@@ -76,6 +77,7 @@ impl Builder {
             open: None,
             listed_from: 0,
             discontinuity_sequence: 0,
+            next_init: None,
             reports: Vec::new(),
             ended: false,
             bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },
@@ -114,6 +116,7 @@ impl Builder {
         let scale = self.constants.timescale();
         let seconds = self.clock * 1_000_000 / i64::from(scale.per_second());
         let discontinuity = std::mem::take(&mut self.fresh_epoch);
+        self.next_init = None;
         let open = self.open.get_or_insert_with(|| OpenSegment {
             head: SegmentHead {
                 msn: self.next_msn,
@@ -188,6 +191,13 @@ impl Builder {
         self.fresh_epoch = true;
     }
 
+    /// What comes next is a new epoch, and its init section is known before its first part.
+    pub(super) fn announce_epoch(&mut self) {
+        self.new_epoch();
+        let bytes = Bytes::from_static(b"init");
+        self.next_init = Some(Arc::new(Init { number: self.init, bytes }));
+    }
+
     /// Serves whole segments only.
     pub(super) fn standard(mut self) -> Self {
         self.constants.part_target = None;
@@ -221,6 +231,7 @@ impl Builder {
             open: self.open.clone(),
             next_msn: self.next_msn,
             next_part: self.next_part,
+            next_init: self.next_init.clone(),
             reports: self.reports.clone(),
             ended: self.ended,
             bandwidth: self.bandwidth,

@@ -57,8 +57,14 @@ fn update(view: &View, skipped: usize) -> Media {
     });
     let segments = segments.collect();
     // A head with nothing after it would be about nothing: it is listed together with its first part.
-    let open = view.open.as_ref().filter(|open| parted && !open.parts.is_empty());
+    let (open, bare) = match &view.open {
+        Some(open) if parted && !open.parts.is_empty() => (Some(open), None),
+        open => (None, open.as_ref().map(|open| &open.head.init)),
+    };
     let open = open.map(|open| Open { head: head(&open.head, &mut init), parts: parts(&open.parts, view) });
+    // The next part needs another init section than the last one (§4.4.5.3).
+    let next_init = view.next_init.as_ref().or(bare).map(|next| next.number);
+    let next_init = next_init.filter(|next| parted && !view.ended && init.is_some_and(|last| last != *next));
     Media {
         independent_segments: false,
         target_duration: constants.target_duration,
@@ -74,6 +80,7 @@ fn update(view: &View, skipped: usize) -> Media {
         skip: (skipped > 0).then_some(m3u8::Skip { segments: skipped as u64, removed_date_ranges: None }),
         segments,
         open,
+        map_hint: next_init.map(|number| File::Init(number).to_string()),
         hint: (parted && !view.ended).then(|| File::Part(view.next_part).to_string()),
         reports: view.reports.iter().map(|report| self::report(report, view, parted)).collect(),
         ended: view.ended,

@@ -29,6 +29,8 @@ pub struct Media {
     pub segments: Vec<Segment>,
     /// The segment of which only parts exist so far.
     pub open: Option<Open>,
+    /// EXT-X-PRELOAD-HINT:TYPE=MAP: URI of the init section that the next part needs, where it changes.
+    pub map_hint: Option<String>,
     /// EXT-X-PRELOAD-HINT:TYPE=PART: URI of the part that comes next.
     pub hint: Option<String>,
     /// EXT-X-RENDITION-REPORT, one for each other rendition.
@@ -125,6 +127,9 @@ impl fmt::Display for Media {
         }
         if let Some(open) = &self.open {
             open.fmt(f)?;
+        }
+        if let Some(uri) = &self.map_hint {
+            writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"{uri}\"")?;
         }
         if let Some(uri) = &self.hint {
             writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{uri}\"")?;

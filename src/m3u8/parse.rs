@@ -156,7 +156,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Only TYPE=PART is kept; other types are for other readers.
+    /// TYPE=PART and TYPE=MAP are kept; other types are for other readers.
     fn hint(&mut self, list: &str) -> Option<()> {
         let mut kind = None;
         let mut attributes = Attributes::new(list);
@@ -164,8 +164,10 @@ impl Reader {
             kind = Some(attribute.value);
         }
         attributes.finish()?;
-        if kind? == "PART" {
-            self.media.hint = Some(uri_of(list)?);
+        match kind? {
+            "PART" => self.media.hint = Some(uri_of(list)?),
+            "MAP" => self.media.map_hint = Some(uri_of(list)?),
+            _ => {}
         }
         Some(())
     }

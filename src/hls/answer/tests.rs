@@ -482,6 +482,46 @@ fn an_init_section_goes_with_the_last_segment_that_needs_it() {
 }
 
 #[test]
+fn an_init_section_is_hinted_and_served_before_the_first_part_that_needs_it() {
+    const HINT: &str = "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"init-1.mp4\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-12.m4s\"\n";
+    let mut builder = Builder::video(3, 0);
+    assert_eq!(status(&file(&builder.view(), File::Init(1))), "404");
+    builder.announce_epoch();
+    for query in ["", "_HLS_skip=YES"] {
+        assert!(text(ready(ask(&builder.view(), query))).contains(HINT), "?{query}");
+    }
+    assert_eq!(ready(file(&builder.view(), File::Init(1))).cache, Cache::Immutable);
+    assert!(!text(ready(ask(&builder.clone().standard().view(), ""))).contains("PRELOAD-HINT"));
+    builder.part();
+    let body = text(ready(ask(&builder.view(), "")));
+    assert!(!body.contains("TYPE=MAP") && body.contains("#EXT-X-MAP:URI=\"init-1.mp4\"\n"), "{body}");
+}
+
+#[test]
+fn a_segment_that_opened_without_a_part_hints_its_init_section() {
+    let mut builder = Builder::video(3, 0);
+    builder.new_epoch();
+    builder.part();
+    let mut view = builder.view();
+    view.open.as_mut().unwrap().parts.clear();
+    view.next_part -= 1;
+    assert!(text(ready(ask(&view, ""))).contains("TYPE=MAP,URI=\"init-1.mp4\"\n"));
+    assert_eq!(status(&file(&view, File::Init(1))), "200");
+}
+
+#[test]
+fn an_init_section_that_was_hinted_and_not_needed_is_not_hinted_after_the_end() {
+    let mut builder = Builder::video(3, 0);
+    builder.announce_epoch();
+    builder.end();
+    assert!(!text(ready(ask(&builder.view(), ""))).contains("PRELOAD-HINT"));
+    // What follows has the same init section after all: nothing to hint.
+    let mut same = Builder::video(3, 0);
+    same.next_init = Some(std::sync::Arc::clone(&same.segments[0].head.init));
+    assert!(!text(ready(ask(&same.view(), ""))).contains("TYPE=MAP"));
+}
+
+#[test]
 fn without_parts_no_part_has_a_url() {
     let view = Builder::video(3, 2).standard().view();
     for number in [0, 13, 14, 15] {

@@ -62,11 +62,11 @@ prop_compose! {
                   (media_sequence, discontinuity_sequence) in any::<(u64, u64)>(),
                   skip in prop::option::of(skip_line()),
                   segments in prop::collection::vec(segment(), 0..6), open in prop::option::of(open()),
-                  hint in prop::option::of("[a-z0-9.-]{1,12}"),
+                  (map_hint, hint) in (prop::option::of("[a-z0-9.-]{1,12}"), prop::option::of("[a-z0-9.-]{1,12}")),
                   reports in prop::collection::vec(report_line(), 0..3), ended in any::<bool>()) -> Media {
         Media {
             independent_segments, target_duration, server_control, part_target, media_sequence,
-            discontinuity_sequence, skip, segments, open, hint, reports, ended,
+            discontinuity_sequence, skip, segments, open, map_hint, hint, reports, ended,
         }
     }
 }
@@ -94,10 +94,10 @@ proptest! {
 fn unknown_tags_and_attributes_are_passed_over() {
     let text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-NEW:A\n# a comment\n\
                 #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,X-NEW=\"a,b\"\n\
-                #EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"i.mp4\"\n#EXTINF:2,a title, with commas\ns.m4s\n";
+                #EXT-X-PRELOAD-HINT:TYPE=KEY,URI=\"k.bin\"\n#EXTINF:2,a title, with commas\ns.m4s\n";
     let media = Media::parse(text).unwrap();
     assert!(media.server_control.can_block_reload);
-    assert_eq!(media.hint, None);
+    assert_eq!((media.hint, media.map_hint), (None, None));
     assert_eq!(media.segments[0].uri, "s.m4s");
     assert_eq!(media.segments[0].duration, Seconds::from_micros(2_000_000));
 }
