@@ -124,7 +124,7 @@ impl Builder {
                 discontinuity,
                 init: Arc::new(Init { number: self.init, bytes: Bytes::from_static(b"init") }),
                 date_time: ANCHOR.plus_micros(seconds),
-                independent: true,
+                independent: !gap,
             },
             parts: Vec::new(),
         });

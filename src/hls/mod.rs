@@ -9,6 +9,7 @@ mod answer;
 mod delta;
 mod gzip;
 mod headers;
+mod iframes;
 mod multivariant;
 mod range;
 mod refusal;

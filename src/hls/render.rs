@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::delta::{skip_until, skippable, span};
 use super::gzip::compressed;
-use super::request::Skip;
+use super::iframes;
+use super::request::{Request, Skip};
 use super::route::File;
-use crate::live::{Report, View};
+use crate::live::{Constants, Report, View};
 use crate::m3u8;
 use crate::m3u8::{Head, Media, Open, Part, RenditionReport, Seconds, Segment, ServerControl};
 use crate::media::{Ticks, Timescale, TrackId};
@@ -17,18 +18,24 @@ use crate::packager;
 /// Slots of `View::memo` that this room uses: a text, and in the slot after it the same compressed.
 const FULL: usize = 0;
 const DELTA: usize = 2;
+/// Where those of the I-frame playlist begin.
+const I_FRAMES: usize = 6;
 
-/// The media playlist of a view as text, without what may be skipped, compressed if `gzip`. Each is made
-/// at most once a view, then shared.
-pub(super) fn text(view: &View, skip: Skip, gzip: bool) -> Bytes {
-    let skipped = match skip {
+/// The playlist that is asked for as text, without what may be skipped, compressed if that is welcome. Each
+/// is made at most once a view, then shared.
+pub(super) fn text(view: &View, request: &Request) -> Bytes {
+    let skipped = match request.directives.skip() {
         Skip::Nothing => 0,
         // Date ranges are skipped only where CAN-SKIP-DATERANGES offers it (§6.2.5.1).
         Skip::Segments | Skip::DateRanges => skippable(view),
     };
     let slot = if skipped == 0 { FULL } else { DELTA };
-    let plain = || view.memo.get(slot, || Bytes::from(update(view, skipped).render()));
-    if gzip { view.memo.get(slot + 1, || compressed(&plain())) } else { plain() }
+    let (slot, make): (_, fn(&View, usize) -> Media) = match request.file {
+        File::IFrames => (slot + I_FRAMES, iframes::update),
+        _ => (slot, update),
+    };
+    let plain = || view.memo.get(slot, || Bytes::from(make(view, skipped).render()));
+    if request.gzip { view.memo.get(slot + 1, || compressed(&plain())) } else { plain() }
 }
 
 /// The media playlist of a view, as a value.
@@ -53,6 +60,7 @@ fn update(view: &View, skipped: usize) -> Media {
         gap: segment.is_empty(),
         parts: if index < with_parts_from { Vec::new() } else { parts(&segment.parts, view) },
         duration: span(segment, view),
+        byte_range: None,
         uri: File::Segment(segment.head.msn).to_string(),
     });
     let segments = segments.collect();
@@ -67,13 +75,9 @@ fn update(view: &View, skipped: usize) -> Media {
     let next_init = next_init.filter(|next| parted && !view.ended && init.is_some_and(|last| last != *next));
     Media {
         independent_segments: false,
+        i_frames_only: false,
         target_duration: constants.target_duration,
-        server_control: ServerControl {
-            can_block_reload: true,
-            part_hold_back: parted.then(|| constants.part_hold_back.into()),
-            hold_back: Some(constants.hold_back.into()),
-            can_skip_until: Some(skip_until(constants).into()),
-        },
+        server_control: server_control(constants),
         part_target: constants.part_target.map(Seconds::from),
         media_sequence: view.media_sequence(),
         discontinuity_sequence: view.discontinuity_sequence,
@@ -84,6 +88,16 @@ fn update(view: &View, skipped: usize) -> Media {
         hint: (parted && !view.ended).then(|| File::Part(view.next_part).to_string()),
         reports: view.reports.iter().map(|report| self::report(report, view, parted)).collect(),
         ended: view.ended,
+    }
+}
+
+/// The same in every playlist of a generation (§6.2.4): it depends on what they have in common.
+pub(super) fn server_control(constants: &Constants) -> ServerControl {
+    ServerControl {
+        can_block_reload: true,
+        part_hold_back: constants.part_target.map(|_| constants.part_hold_back.into()),
+        hold_back: Some(constants.hold_back.into()),
+        can_skip_until: Some(skip_until(constants).into()),
     }
 }
 
@@ -117,7 +131,7 @@ fn ticks(micros: u128, scale: Timescale) -> i128 {
 }
 
 /// The tags of a segment; EXT-X-MAP only where the init section is another than `init`, the last one named.
-fn head(head: &packager::SegmentHead, init: &mut Option<u32>) -> Head {
+pub(super) fn head(head: &packager::SegmentHead, init: &mut Option<u32>) -> Head {
     let number = head.init.number;
     let changed = init.replace(number) != Some(number);
     Head {

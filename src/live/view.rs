@@ -109,7 +109,7 @@ impl View {
 }
 
 /// How many renderings a view can keep.
-pub const MEMO_SLOTS: usize = 8;
+pub const MEMO_SLOTS: usize = 12;
 
 /// Renderings of one view, each made by the first who asks and shared by all who ask after.
 ///

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::seconds::Seconds;
-use super::tags::{Part, RenditionReport, ServerControl, Skip};
+use super::tags::{ByteRange, Part, RenditionReport, ServerControl, Skip};
 use crate::media::WallTime;
 
 /// A media playlist (§4.4.3 to §4.4.5), printed by `Display` or [`Media::render`].
@@ -13,6 +13,8 @@ use crate::media::WallTime;
 pub struct Media {
     /// EXT-X-INDEPENDENT-SEGMENTS: every segment starts where decoding can start.
     pub independent_segments: bool,
+    /// EXT-X-I-FRAMES-ONLY: every segment is one I-frame, and lasts until the next.
+    pub i_frames_only: bool,
     /// EXT-X-TARGETDURATION, in seconds.
     pub target_duration: u32,
     /// EXT-X-SERVER-CONTROL.
@@ -61,6 +63,8 @@ pub struct Segment {
     pub parts: Vec<Part>,
     /// EXTINF.
     pub duration: Seconds,
+    /// EXT-X-BYTERANGE; `None` for the whole resource.
+    pub byte_range: Option<ByteRange>,
     /// Its URI.
     pub uri: String,
 }
@@ -75,12 +79,13 @@ pub struct Open {
 }
 
 impl Media {
-    /// EXT-X-VERSION: the least that what is printed asks for (§8). EXT-X-MAP outside I-frame playlists
-    /// asks for 6, EXT-X-SKIP for 9, and for 10 where it stands for date ranges too.
+    /// EXT-X-VERSION: the least that what is printed asks for (§8). EXT-X-MAP in an I-frame playlist asks
+    /// for 5, in any other for 6, EXT-X-SKIP for 9, and for 10 where it stands for date ranges too.
     pub fn version(&self) -> u32 {
         match &self.skip {
             Some(skip) if skip.removed_date_ranges.is_some() => 10,
             Some(_) => 9,
+            None if self.i_frames_only => 5,
             None => 6,
         }
     }
@@ -107,6 +112,9 @@ impl fmt::Display for Media {
         writeln!(f, "#EXTM3U\n#EXT-X-VERSION:{}", self.version())?;
         if self.independent_segments {
             f.write_str("#EXT-X-INDEPENDENT-SEGMENTS\n")?;
+        }
+        if self.i_frames_only {
+            f.write_str("#EXT-X-I-FRAMES-ONLY\n")?;
         }
         writeln!(f, "#EXT-X-TARGETDURATION:{}", self.target_duration)?;
         self.server_control.fmt(f)?;
@@ -169,7 +177,11 @@ impl fmt::Display for Segment {
         for part in &self.parts {
             part.fmt(f)?;
         }
-        writeln!(f, "#EXTINF:{},\n{}", self.duration, self.uri)
+        writeln!(f, "#EXTINF:{},", self.duration)?;
+        if let Some(range) = &self.byte_range {
+            range.fmt(f)?;
+        }
+        writeln!(f, "{}", self.uri)
     }
 }
 

@@ -14,7 +14,7 @@ mod seconds;
 mod tags;
 
 pub use self::media::{Head, Media, Open, Segment};
-pub use self::multivariant::{Audio, Multivariant, Variant};
+pub use self::multivariant::{Audio, IFrames, Multivariant, Variant};
 pub use self::parse::{Error, Fault};
 pub use self::seconds::Seconds;
-pub use self::tags::{Part, RenditionReport, ServerControl, Skip};
+pub use self::tags::{ByteRange, Part, RenditionReport, ServerControl, Skip};

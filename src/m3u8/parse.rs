@@ -4,7 +4,7 @@ use super::attributes::Attributes;
 use super::date;
 use super::media::{Head, Media, Open, Segment};
 use super::seconds::Seconds;
-use super::tags::{Part, RenditionReport, ServerControl, Skip};
+use super::tags::{ByteRange, Part, RenditionReport, ServerControl, Skip};
 
 /// Why a text is not a media playlist, and in which line (counted from 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +70,7 @@ struct Reader {
     parts: Vec<Part>,
     gap: bool,
     duration: Option<Seconds>,
+    byte_range: Option<ByteRange>,
 }
 
 impl Reader {
@@ -86,6 +87,10 @@ impl Reader {
             "#EXT-X-INDEPENDENT-SEGMENTS" => {
                 self.once("EXT-X-INDEPENDENT-SEGMENTS")?;
                 self.media.independent_segments = true;
+            }
+            "#EXT-X-I-FRAMES-ONLY" => {
+                self.once("EXT-X-I-FRAMES-ONLY")?;
+                self.media.i_frames_only = true;
             }
             "#EXT-X-TARGETDURATION" => {
                 self.once("EXT-X-TARGETDURATION")?;
@@ -138,6 +143,9 @@ impl Reader {
                 let span = value.split_once(',').map_or(value, |(span, _title)| span);
                 self.duration = Some(Seconds::parse(span).ok_or(Fault::Malformed("EXTINF"))?);
             }
+            "#EXT-X-BYTERANGE" => {
+                self.byte_range = Some(byte_range(value).ok_or(Fault::Malformed("EXT-X-BYTERANGE"))?);
+            }
             "#EXT-X-PRELOAD-HINT" => self.hint(value).ok_or(Fault::Malformed("EXT-X-PRELOAD-HINT"))?,
             "#EXT-X-RENDITION-REPORT" => {
                 let report = report(value).ok_or(Fault::Malformed("EXT-X-RENDITION-REPORT"))?;
@@ -152,7 +160,8 @@ impl Reader {
         let duration = self.duration.take().ok_or(Fault::Unpaired)?;
         let (head, parts) = (std::mem::take(&mut self.head), std::mem::take(&mut self.parts));
         let gap = std::mem::take(&mut self.gap);
-        self.media.segments.push(Segment { head, gap, parts, duration, uri: uri.to_owned() });
+        let byte_range = self.byte_range.take();
+        self.media.segments.push(Segment { head, gap, parts, duration, byte_range, uri: uri.to_owned() });
         Ok(())
     }
 
@@ -232,6 +241,16 @@ fn server_control(list: &str) -> Option<ServerControl> {
     }
     attributes.finish()?;
     Some(control)
+}
+
+/// `LENGTH` or `LENGTH@OFFSET`.
+fn byte_range(text: &str) -> Option<ByteRange> {
+    let (length, offset) = text.split_once('@').map_or((text, None), |(n, o)| (n, Some(o)));
+    let offset = match offset {
+        Some(offset) => Some(integer(offset)?),
+        None => None,
+    };
+    Some(ByteRange { length: integer(length)?, offset })
 }
 
 fn skip(list: &str) -> Option<Skip> {

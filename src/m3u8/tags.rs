@@ -63,6 +63,25 @@ impl fmt::Display for Skip {
     }
 }
 
+/// EXT-X-BYTERANGE (§4.4.4.2): the part of the resource that a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// Length in bytes.
+    pub length: u64,
+    /// Where it starts; `None` where the range of the segment before ends.
+    pub offset: Option<u64>,
+}
+
+impl fmt::Display for ByteRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#EXT-X-BYTERANGE:{}", self.length)?;
+        match self.offset {
+            Some(offset) => writeln!(f, "@{offset}"),
+            None => writeln!(f),
+        }
+    }
+}
+
 /// EXT-X-PART (§4.4.4.9): one partial segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {

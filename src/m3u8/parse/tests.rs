@@ -23,10 +23,14 @@ fn head() -> impl Strategy<Value = Head> {
     })
 }
 
+fn range_line() -> impl Strategy<Value = ByteRange> {
+    any::<(u64, Option<u64>)>().prop_map(|(length, offset)| ByteRange { length, offset })
+}
+
 prop_compose! {
     fn segment()(head in head(), gap in any::<bool>(), parts in prop::collection::vec(part_line(), 0..5), duration in seconds(),
-                 uri in "[a-z0-9.-]{1,12}") -> Segment {
-        Segment { head, gap, parts, duration, uri }
+                 byte_range in prop::option::of(range_line()), uri in "[a-z0-9.-]{1,12}") -> Segment {
+        Segment { head, gap, parts, duration, byte_range, uri }
     }
 }
 
@@ -57,7 +61,7 @@ fn skip_line() -> impl Strategy<Value = Skip> {
 }
 
 prop_compose! {
-    fn playlist()(independent_segments in any::<bool>(), target_duration in any::<u32>(),
+    fn playlist()((independent_segments, i_frames_only) in any::<(bool, bool)>(), target_duration in any::<u32>(),
                   server_control in control(), part_target in prop::option::of(seconds()),
                   (media_sequence, discontinuity_sequence) in any::<(u64, u64)>(),
                   skip in prop::option::of(skip_line()),
@@ -65,7 +69,7 @@ prop_compose! {
                   (map_hint, hint) in (prop::option::of("[a-z0-9.-]{1,12}"), prop::option::of("[a-z0-9.-]{1,12}")),
                   reports in prop::collection::vec(report_line(), 0..3), ended in any::<bool>()) -> Media {
         Media {
-            independent_segments, target_duration, server_control, part_target, media_sequence,
+            independent_segments, i_frames_only, target_duration, server_control, part_target, media_sequence,
             discontinuity_sequence, skip, segments, open, map_hint, hint, reports, ended,
         }
     }
@@ -110,6 +114,7 @@ fn a_playlist_asks_for_the_version_of_what_is_in_it() {
     };
     for (media, version) in [
         (Media::default(), 6),
+        (Media { i_frames_only: true, ..Media::default() }, 5),
         (delta(None), 9),
         (delta(Some(vec![])), 10),
         (delta(Some(vec!["a".into()])), 10),
@@ -127,6 +132,8 @@ fn a_broken_playlist_says_what_is_wrong_and_where() {
         ("#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n#EXT-X-MEDIA-SEQUENCE:1\n", 4, Fault::Late("EXT-X-MEDIA-SEQUENCE")),
         ("#EXTINF:2,\na\n#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n", 5, Fault::Late("EXT-X-SKIP")),
         ("#EXT-X-SKIP:RECENTLY-REMOVED-DATERANGES=\"\"\n", 3, Fault::Malformed("EXT-X-SKIP")),
+        ("#EXT-X-BYTERANGE:10@\n", 3, Fault::Malformed("EXT-X-BYTERANGE")),
+        ("#EXT-X-BYTERANGE:@1\n", 3, Fault::Malformed("EXT-X-BYTERANGE")),
         ("a.m4s\n", 3, Fault::Unpaired),
         ("#EXTINF:2,\n", 3, Fault::Unpaired),
         ("#EXTINF:two,\na\n", 3, Fault::Malformed("EXTINF")),
