@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use super::seconds::Seconds;
-use super::tags::{ByteRange, Part, RenditionReport, ServerControl, Skip};
+use super::skip::Skip;
+use super::tags::{ByteRange, Part, RenditionReport, ServerControl};
 use crate::media::WallTime;
 
 /// A media playlist (§4.4.3 to §4.4.5), printed by `Display` or [`Media::render`].

@@ -4,7 +4,8 @@ use super::attributes::Attributes;
 use super::date;
 use super::media::{Head, Media, Open, Segment};
 use super::seconds::Seconds;
-use super::tags::{ByteRange, Part, RenditionReport, ServerControl, Skip};
+use super::skip::Skip;
+use super::tags::{ByteRange, Part, RenditionReport, ServerControl};
 
 /// Why a text is not a media playlist, and in which line (counted from 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -106,7 +107,7 @@ impl Reader {
             }
             "#EXT-X-SKIP" => {
                 self.early("EXT-X-SKIP")?;
-                self.media.skip = Some(skip(value).ok_or(Fault::Malformed("EXT-X-SKIP"))?);
+                self.media.skip = Some(Skip::parse(value).ok_or(Fault::Malformed("EXT-X-SKIP"))?);
             }
             "#EXT-X-SERVER-CONTROL" => {
                 self.once("EXT-X-SERVER-CONTROL")?;
@@ -216,7 +217,7 @@ fn number<T: std::str::FromStr>(text: &str, tag: &'static str) -> Result<T, Faul
 }
 
 /// A decimal-integer (§4.2): digits alone, no sign.
-fn integer<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(super) fn integer<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
@@ -251,23 +252,6 @@ fn byte_range(text: &str) -> Option<ByteRange> {
         None => None,
     };
     Some(ByteRange { length: integer(length)?, offset })
-}
-
-fn skip(list: &str) -> Option<Skip> {
-    let (mut segments, mut removed) = (None, None);
-    let mut attributes = Attributes::new(list);
-    for attribute in attributes.by_ref() {
-        match attribute.name {
-            "SKIPPED-SEGMENTS" => segments = Some(integer(attribute.value)?),
-            "RECENTLY-REMOVED-DATERANGES" => {
-                let ids = attribute.value.split('\t').filter(|id| !id.is_empty());
-                removed = Some(ids.map(str::to_owned).collect());
-            }
-            _ => {}
-        }
-    }
-    attributes.finish()?;
-    Some(Skip { segments: segments?, removed_date_ranges: removed })
 }
 
 fn part_target(list: &str) -> Option<Seconds> {

@@ -43,26 +43,6 @@ impl fmt::Display for ServerControl {
     }
 }
 
-/// EXT-X-SKIP (§4.4.5.2): what makes a playlist a delta update.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Skip {
-    /// SKIPPED-SEGMENTS: how many segments it stands for, at least one, from EXT-X-MEDIA-SEQUENCE on.
-    pub segments: u64,
-    /// RECENTLY-REMOVED-DATERANGES: the ids of date ranges that left the playlist lately. `None` in an
-    /// update that skips no date ranges.
-    pub removed_date_ranges: Option<Vec<String>>,
-}
-
-impl fmt::Display for Skip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#EXT-X-SKIP:SKIPPED-SEGMENTS={}", self.segments)?;
-        match &self.removed_date_ranges {
-            Some(ids) => writeln!(f, ",RECENTLY-REMOVED-DATERANGES=\"{}\"", ids.join("\t")),
-            None => writeln!(f),
-        }
-    }
-}
-
 /// EXT-X-BYTERANGE (§4.4.4.2): the part of the resource that a segment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteRange {
