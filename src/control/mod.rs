@@ -13,6 +13,7 @@ mod schema;
 mod settings;
 mod store;
 mod throttle;
+mod tls;
 mod value;
 
 pub use self::access::{Access, Claim, Refused, Verdict};
@@ -22,4 +23,5 @@ pub use self::load::Sources;
 pub use self::metrics::{Limit, Metrics, RequestClass};
 pub use self::settings::{DeclaredStream, Latency, Listen, Settings};
 pub use self::store::{Store, StoreError};
+pub use self::tls::{Certificate, Tls};
 pub use self::value::Value;
