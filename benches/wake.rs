@@ -94,7 +94,7 @@ impl Rig {
         let directives = Directives::parse(Some(&format!("_HLS_msn={msn}&_HLS_part={part}")));
         for _ in 0..waiters {
             let (rendition, done) = (Arc::clone(&self.rendition), self.done.0.clone());
-            let request = Request { file: File::Playlist, directives, gzip: true };
+            let request = Request { file: File::Playlist, directives, gzip: true, whole_segments: false };
             self.runtime.spawn(async move {
                 let mut told = false;
                 loop {

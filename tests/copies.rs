@@ -89,7 +89,8 @@ fn what_is_written_to_a_viewer_is_the_memory_that_reassembly_filled() {
     for track in [TrackId::VIDEO, TrackId::AUDIO] {
         let view = generation.rendition(track).unwrap().view();
         let body = |file| {
-            let request = Request { file, directives: Directives::parse(None), gzip: true };
+            let request =
+                Request { file, directives: Directives::parse(None), gzip: true, whole_segments: false };
             match answer(&view, &request) {
                 Answer::Ready(reply) => reply.body,
                 _ => panic!("{request:?} is not answered"),

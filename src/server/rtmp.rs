@@ -305,7 +305,10 @@ impl<'a> Driver<'a> {
                     self.session.accept();
                     self.ingest = Some(Ingest::new(self.context, publisher, self.peer, request));
                 }
-                Err(error) => self.session.reject(&Rejection::bad_name(error.to_string())),
+                Err(error) => {
+                    tracing::warn!(peer = %self.peer, stream = %name, reason = %error, "publish_refused");
+                    self.session.reject(&Rejection::bad_name(error.to_string()));
+                }
             },
             Verdict::Refuse { reason, delay } => {
                 self.context.metrics.refused_auth.inc();

@@ -93,7 +93,10 @@ pub fn identity(settings: &Settings, now: WallTime) -> Result<Option<Identity>, 
     match settings.tls.certificate() {
         None => Ok(None),
         Some(Certificate::SelfSigned) => provider().map(|_| None),
-        Some(Certificate::Files { cert, key }) => Identity::load(cert, key, &*provider()?, now).map(Some),
+        Some(Certificate::Files { cert, key }) => {
+            let provider = provider()?;
+            Identity::load(cert, key, &provider, now).map(Some)
+        }
     }
 }
 

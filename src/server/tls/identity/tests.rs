@@ -40,7 +40,7 @@ impl Pair {
     }
 
     fn load(&self, cert: &str, key: &str) -> Result<Identity, TlsError> {
-        Identity::load(&self.path(cert), &self.path(key), &*provider().unwrap(), self.now)
+        Identity::load(&self.path(cert), &self.path(key), &provider().unwrap(), self.now)
     }
 
     /// The sentence that refuses the pair; it names `file`.
