@@ -189,9 +189,7 @@ impl Packager {
         let due = frame.dts.value;
         let next = frame.duration.unwrap_or(self.guess);
         self.settle_last(due, next);
-        if frame.key {
-            self.policy.saw_key(due);
-        }
+        self.policy.saw(due, next, frame.key);
         let elapsed = self.segment_elapsed();
         let ends = frame.key && self.policy.at_key(elapsed, self.lead.part_len());
         if elapsed > 0 && (ends || self.policy.over(elapsed, next)) {
@@ -207,7 +205,10 @@ impl Packager {
         let known = frame.duration.is_some();
         self.lead.place(frame, next);
         // On a steady grid the part is known to be full with its last frame, without waiting for another.
-        if known && self.lead.part_len().saturating_add(next) > self.lead.target {
+        let (end, len) = (self.lead.chain.unwrap_or(due), self.lead.part_len());
+        if known && self.policy.foresees_key(end, next, self.segment_elapsed(), len) {
+            self.cut();
+        } else if known && len.saturating_add(next) > self.lead.target {
             self.seal_part();
         }
     }

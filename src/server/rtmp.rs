@@ -27,8 +27,9 @@ use super::tls::Handshake;
 
 /// Read at once before a publish is accepted: nobody has earned more yet.
 const EARLY_READ: usize = 4 * 1024;
-/// Read at once from a publisher.
-const READ: usize = 64 * 1024;
+/// Read at once from a publisher: most frames whole. It is memory of every publish, and a keyframe's few more
+/// reads are nothing beside it.
+const READ: usize = 32 * 1024;
 /// What an encoder is told when the server drains.
 const STOPPING: &str = "the server is stopping";
 /// How long a closing connection may take to read the reason.
