@@ -24,3 +24,5 @@ mod routes;
 mod tls;
 #[path = "http/tls_rig.rs"]
 mod tls_rig;
+#[path = "http/transports.rs"]
+mod transports;
