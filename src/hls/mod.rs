@@ -17,6 +17,7 @@ mod render;
 mod reply;
 mod request;
 mod route;
+mod thumbnail;
 
 pub use self::answer::{answer, at_once};
 pub use self::headers::{ALLOWED_METHODS, CORS, PREFLIGHT, accepts_gzip, knows_only_segments, none_match};
@@ -27,6 +28,7 @@ pub use self::render::playlist;
 pub use self::reply::{Answer, Cache, Reply, Wait};
 pub use self::request::{Directives, Request};
 pub use self::route::{File, Route};
+pub use self::thumbnail::thumbnail;
 
 #[cfg(test)]
 mod fixture;
