@@ -8,6 +8,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
+#[path = "http/continuity.rs"]
+mod continuity;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/hostile.rs"]

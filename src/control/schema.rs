@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::live::Takeover;
+
 use super::settings::{Latency, Settings};
 use super::value::Value;
 
@@ -55,7 +57,8 @@ pub(super) const KEYS: &[Key] = &[
     key!("live.part", "a time from \"100ms\" to \"2s\"", |s, v| span(v, 100, 2_000).map(Some) => s.part),
     key!("live.segment", "a time from \"1s\" to \"10s\"", |s, v| span(v, 1_000, 10_000) => s.segment),
     key!("live.window", "a time from \"4s\" to \"5m\"", |s, v| span(v, 4_000, 300_000) => s.window),
-    key!("live.grace", "a time from \"0s\" to \"60s\"", |s, v| span(v, 0, 60_000) => s.grace),
+    key!("live.grace", GRACE, |s, v| grace(v) => s.grace),
+    key!("live.takeover", TAKEOVER, |s, v| takeover(v) => s.takeover),
     key!("drain", "a time from \"0s\" to \"5m\"", |s, v| span(v, 0, 300_000) => s.drain),
     key!("limits.rtmp.connections", COUNT, |s, v| v.count() => s.limits.rtmp.connections),
     key!("limits.rtmp.connections_per_address", COUNT,
@@ -80,7 +83,27 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// The keys of one `[[stream]]`.
-pub(super) const STREAM_KEYS: &[&str] = &["name", "key", "key_hash", "key_file"];
+pub(super) const STREAM_KEYS: &[&str] = &["name", "key", "key_hash", "key_file", "grace", "takeover"];
+
+/// What a grace is.
+pub(super) const GRACE: &str = "a time from \"0s\" to \"30m\"";
+/// What a takeover is.
+pub(super) const TAKEOVER: &str = "\"stale\", \"reject\" or \"always\"";
+
+/// Reads a grace.
+pub(super) fn grace(value: &Value) -> Option<Duration> {
+    span(value, 0, 1_800_000)
+}
+
+/// Reads a takeover policy.
+pub(super) fn takeover(value: &Value) -> Option<Takeover> {
+    match value.text()? {
+        "stale" => Some(Takeover::Stale),
+        "reject" => Some(Takeover::Reject),
+        "always" => Some(Takeover::Always),
+        _ => None,
+    }
+}
 
 /// The key at `path`.
 pub(super) fn find(path: &str) -> Option<&'static Key> {

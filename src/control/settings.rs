@@ -1,13 +1,15 @@
 //! Settings: everything an operator can decide, with the defaults of the product.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::live::{Takeover, Terms};
 use crate::media::{Limits, StreamName};
 
 use super::fault::{Fault, SettingsError};
-use super::key::KeyHash;
+use super::stream::{DeclaredStream, Policy};
 use super::tls::Tls;
 
 /// The whole configuration of one run.
@@ -35,6 +37,10 @@ pub struct Settings {
     pub window: Duration,
     /// How long a stream waits for a publisher that dropped.
     pub grace: Duration,
+    /// What a publisher has to yield to when a second one comes.
+    pub takeover: Takeover,
+    /// What streams say of both for themselves.
+    pub policies: HashMap<StreamName, Policy>,
     /// How long a stopping server lets its connections finish.
     pub drain: Duration,
     /// Bounds on what peers may do.
@@ -65,15 +71,6 @@ pub enum Latency {
     Balanced,
     /// Whole segments only.
     Standard,
-}
-
-/// A stream and who may publish to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclaredStream {
-    /// Its public name.
-    pub name: StreamName,
-    /// Hashes of its keys.
-    pub keys: Vec<KeyHash>,
 }
 
 impl Latency {
@@ -117,6 +114,8 @@ impl Default for Settings {
             segment: Duration::from_secs(2),
             window: Duration::from_secs(30),
             grace: Duration::from_secs(10),
+            takeover: Takeover::default(),
+            policies: HashMap::new(),
             drain: Duration::from_secs(30),
             limits: Limits::default(),
         }
@@ -142,6 +141,16 @@ impl Settings {
     /// How long parts are to be; `None` when whole segments are served.
     pub fn part_target(&self) -> Option<Duration> {
         self.part.or_else(|| self.latency.part())
+    }
+
+    /// On which terms a publisher of `stream` with this key fingerprint comes.
+    pub fn terms(&self, stream: &StreamName, credential: u64) -> Terms {
+        let own = self.policies.get(stream).copied().unwrap_or_default();
+        Terms {
+            grace: own.grace.unwrap_or(self.grace),
+            takeover: own.takeover.unwrap_or(self.takeover),
+            credential,
+        }
     }
 
     /// Whether there is nothing to publish to but what the store holds.

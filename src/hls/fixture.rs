@@ -51,6 +51,7 @@ pub(super) struct Builder {
     pub(super) open: Option<OpenSegment>,
     pub(super) listed_from: usize,
     pub(super) discontinuity_sequence: u64,
+    pub(super) next_init: Option<Arc<Init>>,
     pub(super) reports: Vec<Report>,
     pub(super) ended: bool,
     pub(super) bandwidth: Bandwidth,
@@ -76,6 +77,7 @@ impl Builder {
             open: None,
             listed_from: 0,
             discontinuity_sequence: 0,
+            next_init: None,
             reports: Vec::new(),
             ended: false,
             bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },
@@ -98,19 +100,23 @@ impl Builder {
 
     /// The next part, in a segment opened for it if there is none.
     pub(super) fn part(&mut self) {
-        self.put(false);
+        self.put(false, self.half_second());
     }
 
     /// The next part, of which nothing came.
     pub(super) fn gap(&mut self) {
-        self.put(true);
+        self.put(true, self.half_second());
     }
 
-    fn put(&mut self, gap: bool) {
+    fn half_second(&self) -> i64 {
+        i64::from(self.constants.timescale().per_second()) / 2
+    }
+
+    fn put(&mut self, gap: bool, duration: i64) {
         let scale = self.constants.timescale();
-        let duration = i64::from(scale.per_second()) / 2;
         let seconds = self.clock * 1_000_000 / i64::from(scale.per_second());
         let discontinuity = std::mem::take(&mut self.fresh_epoch);
+        self.next_init = None;
         let open = self.open.get_or_insert_with(|| OpenSegment {
             head: SegmentHead {
                 msn: self.next_msn,
@@ -118,7 +124,7 @@ impl Builder {
                 discontinuity,
                 init: Arc::new(Init { number: self.init, bytes: Bytes::from_static(b"init") }),
                 date_time: ANCHOR.plus_micros(seconds),
-                independent: true,
+                independent: !gap,
             },
             parts: Vec::new(),
         });
@@ -163,11 +169,33 @@ impl Builder {
         self.close();
     }
 
+    /// A closed segment of one part that lasts `ticks`.
+    pub(super) fn segment_of(&mut self, ticks: i64) {
+        self.put(false, ticks);
+        self.close();
+    }
+
+    /// Lets the oldest `count` listed segments leave the playlist.
+    pub(super) fn unlist(&mut self, count: usize) {
+        for _ in 0..count {
+            let gone = self.segments[self.listed_from].head.discontinuity;
+            self.discontinuity_sequence += u64::from(gone);
+            self.listed_from += 1;
+        }
+    }
+
     /// What comes next is a new epoch with a new init section.
     pub(super) fn new_epoch(&mut self) {
         self.epoch += 1;
         self.init += 1;
         self.fresh_epoch = true;
+    }
+
+    /// What comes next is a new epoch, and its init section is known before its first part.
+    pub(super) fn announce_epoch(&mut self) {
+        self.new_epoch();
+        let bytes = Bytes::from_static(b"init");
+        self.next_init = Some(Arc::new(Init { number: self.init, bytes }));
     }
 
     /// Serves whole segments only.
@@ -203,6 +231,7 @@ impl Builder {
             open: self.open.clone(),
             next_msn: self.next_msn,
             next_part: self.next_part,
+            next_init: self.next_init.clone(),
             reports: self.reports.clone(),
             ended: self.ended,
             bandwidth: self.bandwidth,

@@ -6,8 +6,10 @@
 //! the view.  Spec: draft-pantos-hls-rfc8216bis-22 §4.4, §6.2.5, §6.2.6, B.1; RFC 9110 §14.
 
 mod answer;
+mod delta;
 mod gzip;
 mod headers;
+mod iframes;
 mod multivariant;
 mod range;
 mod refusal;

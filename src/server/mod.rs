@@ -13,6 +13,7 @@ pub mod demo;
 mod descriptors;
 mod error;
 mod first_run;
+mod gate;
 mod hold;
 mod http;
 mod ingest;

@@ -28,6 +28,8 @@ use super::tls::{Doors, Keeper};
 
 /// How often ended streams are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
+/// How often streams without a publisher are looked after: a fraction of the shortest part.
+const KEEP: Duration = Duration::from_millis(50);
 /// How long publishers may take to close once they are told to.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -97,8 +99,7 @@ impl House {
         };
         let (streams, greeting) = first_run::streams(&settings)?;
         let access = Access::new(streams, settings.open_publish);
-        let context =
-            Arc::new(Context::new(access, Registry::new(live(&settings)), Arc::new(settings.limits.clone())));
+        let context = Arc::new(Context::new(access, Registry::new(live(&settings)), settings.clone()));
         Ok(Self { settings, context, greeting, addresses, rtmp, http, admin, secure })
     }
 
@@ -158,18 +159,21 @@ impl House {
             tokio::spawn(async move { demo::run(rtmp, key.expose(), drain.started()).await });
         }
         let sweeper = tokio::spawn(sweep(context.clone()));
+        let keeper = tokio::spawn(keep(context.clone()));
 
         shutdown.await;
         context.enter(Phase::Draining);
         let drained = tokio::time::timeout(settings.drain, async {
             // Every stream ends before viewers are sent off, so that what they hear last is the end.
             let _ = tokio::time::timeout(FAREWELL, published.recv()).await;
+            context.registry.close(Clock::mono());
             context.enter(Phase::Ended);
             closed.recv().await
         });
         let drained = drained.await.is_ok();
         sweeper.abort();
         watcher.inspect(JoinHandle::abort);
+        keeper.abort();
         tracing::info!(drained, "stopped");
     }
 }
@@ -194,6 +198,16 @@ async fn sweep(context: Arc<Context>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         context.registry.sweep(Clock::mono());
+    }
+}
+
+/// Keeps up the playlists of streams whose publisher is gone, until it is back or their grace is over.
+async fn keep(context: Arc<Context>) {
+    let mut ticks = tokio::time::interval(KEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        context.registry.tick(Clock::mono());
     }
 }
 

@@ -54,7 +54,7 @@ async fn a_blocking_reload_is_answered_as_each_part_appears() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_reaches_every_waiter_at_once_and_a_new_publish_has_urls_of_its_own() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let http = Http::new(server.http, true);
     let mut before: Vec<String> = Vec::new();
     for killed in [false, true] {

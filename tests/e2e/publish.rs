@@ -151,13 +151,13 @@ async fn gstreamer_publishes_bit_exact() {
 /// Kill is how most publishers end: the log says so, and the stream is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_publisher_ends_its_stream() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let mut publisher = start(ffmpeg_publish(&fixture(CLIP), &server.publish_url("cam")));
     let http = Http::new(server.http, false);
     http.appear("/live/cam/index.m3u8").await;
     publisher.kill().await.unwrap();
     let watched = tokio::time::timeout(Duration::from_secs(5), player::watch(&http, "cam")).await;
     assert!(watched.expect("it ends").renditions.iter().all(|rendition| rendition.last.ended));
-    server.log().wait(|line| line["message"] == "publish_ended").await;
+    server.log().wait(|line| line["message"] == "publish_lost").await;
     server.assert_well();
 }

@@ -32,6 +32,11 @@ pub(crate) struct Server {
     _data: tempfile::TempDir,
 }
 
+/// Flags that declare streams of these names, each with its [`key`].
+fn declared(names: &[String]) -> Vec<String> {
+    names.iter().flat_map(|name| ["--stream".to_owned(), format!("{name}={}", key(name))]).collect()
+}
+
 impl Server {
     /// Starts it with these flags besides the listeners', and waits until it listens.
     pub(crate) async fn start(flags: &[String]) -> Self {
@@ -62,9 +67,12 @@ impl Server {
 
     /// A server with streams of these names, each with its [`key`].
     pub(crate) async fn with_streams(names: &[String]) -> Self {
-        let flags: Vec<_> =
-            names.iter().flat_map(|name| ["--stream".to_owned(), format!("{name}={}", key(name))]).collect();
-        Self::start(&flags).await
+        Self::start(&declared(names)).await
+    }
+
+    /// The same, and no stream outlives its publisher.
+    pub(crate) async fn without_grace(names: &[String]) -> Self {
+        Self::start_with(&declared(names), &[("RILLCAST__LIVE__GRACE", "0s")]).await
     }
 
     /// Where to publish `name`.

@@ -116,6 +116,12 @@ impl Encoder {
         self.task.await.unwrap().unwrap();
     }
 
+    /// Breaks the connection without a word, as a crash does.
+    pub(crate) async fn crash(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
     /// Waits until the server ends it, and returns what it was told.
     pub(crate) async fn refused(self) -> String {
         self.task.await.unwrap().unwrap_err().to_string()

@@ -28,8 +28,8 @@ fn extreme_composition_offsets_move_no_other_picture() {
         let honest = presented(&honest.assert_nothing_lost(TrackId::VIDEO));
         for offset in WIDEST {
             let mut sent = source.frames(12, start);
-            let pictures = sent.iter_mut().filter(|one| one.frame.track == TrackId::VIDEO);
-            let odd = &mut pictures.skip(130).next().unwrap().frame;
+            let mut pictures = sent.iter_mut().filter(|one| one.frame.track == TrackId::VIDEO);
+            let odd = &mut pictures.nth(130).unwrap().frame;
             let odd_one = odd.payload.to_vec();
             let moved = offset - odd.cts;
             odd.cts = offset;
