@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::base::Rope;
+use crate::cmaf::{ChunkHead, Sample};
 use crate::live::{Bandwidth, Constants, Memo, OpenSegment, PartPos, Report, View};
 use crate::media::{
     AudioCodec, AudioConfig, CodecConfig, FrameRate, Timescale, Track, TrackId, VideoCodec, VideoConfig,
@@ -40,6 +41,19 @@ pub(super) fn audio_track() -> Track {
         frame_samples: 1_024,
     };
     Track { id: TrackId::AUDIO, config: CodecConfig::Audio(config) }
+}
+
+/// `part` with a real head and three frames filled with its number, the first of them its key picture if it
+/// has one.
+pub(super) fn real_part(part: &Arc<Part>) -> Arc<Part> {
+    let sample =
+        |(index, size)| Sample { duration: 3_000, size, offset: 0, sync: index == 0 && part.independent };
+    let samples: Vec<Sample> = [900, 100, 150].into_iter().enumerate().map(sample).collect();
+    let mut body = Rope::default();
+    body.push(ChunkHead { sequence: 0, decode_time: 0 }.write(&samples));
+    let fill = u8::try_from(part.number).unwrap();
+    samples.iter().for_each(|sample| body.push(Bytes::from(vec![fill; sample.size as usize])));
+    Arc::new(Part { body, ..Part::clone(part) })
 }
 
 /// A rendition that is fed part by part: segments of `per_segment` parts of half a second each, the

@@ -17,6 +17,7 @@ mod render;
 mod reply;
 mod request;
 mod route;
+mod thumbnail;
 mod urgency;
 
 pub use self::answer::{answer, at_once};
@@ -28,7 +29,8 @@ pub use self::render::playlist;
 pub use self::reply::{Answer, Cache, Reply, Wait};
 pub use self::request::{Directives, Request};
 pub use self::route::{File, Route};
-pub use self::urgency::{URGENT, urgency};
+pub use self::thumbnail::thumbnail;
+pub use self::urgency::{PATIENT, URGENT, urgency};
 
 #[cfg(test)]
 mod fixture;

@@ -47,12 +47,11 @@ impl Presentation<'_> {
         // One that ended before it began is not offered; the others are all there is.
         let barren = |entry: &&Entry| entry.view.ended && !startable(&entry.view);
         let offered: Vec<&Entry> = self.renditions.iter().filter(|entry| !barren(entry)).collect();
-        let target = self.renditions.first().map_or(UNSETTLED_TARGET, |e| e.view.constants.target_duration);
-        if offered.is_empty() && !self.renditions.is_empty() {
-            return Answer::Refuse(Refusal::UNKNOWN);
-        }
-        if offered.is_empty() || offered.iter().any(|entry| !startable(&entry.view)) {
-            let at_most = longest_hold(target);
+        let Some(first) = offered.first() else {
+            return if self.renditions.is_empty() { unsettled() } else { Answer::Refuse(Refusal::UNKNOWN) };
+        };
+        if offered.iter().any(|entry| !startable(&entry.view)) {
+            let at_most = longest_hold(first.view.constants.target_duration);
             return Answer::WaitFor(Wait { at_most, expired: Refusal::TimedOut });
         }
         let text = self.playlist(&offered).render();
@@ -154,6 +153,11 @@ impl Presentation<'_> {
         let track: TrackId = entry.view.constants.track.id;
         format!("/live/{}/{}/{track}/{file}", self.name, self.generation)
     }
+}
+
+/// It is not known yet which tracks the stream has.
+pub(super) fn unsettled() -> Answer {
+    Answer::WaitFor(Wait { at_most: longest_hold(UNSETTLED_TARGET), expired: Refusal::TimedOut })
 }
 
 /// What to declare for a rendition. Before its first segment closes nothing has been measured over a

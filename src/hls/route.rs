@@ -10,6 +10,7 @@ use crate::media::{StreamName, TrackId, TrackKind};
 /// ```text
 /// /live/NAME/index.m3u8                           the multivariant playlist
 /// /live/NAME/master.m3u8, /live/NAME.m3u8         the same
+/// /live/NAME/thumb.mp4                            the newest key picture
 /// /live/NAME/GENERATION/RENDITION/media.m3u8      a rendition's media playlist
 ///                                /iframe.m3u8     its I-frame playlist, of video
 ///                                /init-N.mp4      its init sections
@@ -23,6 +24,8 @@ use crate::media::{StreamName, TrackId, TrackKind};
 pub enum Route {
     /// A stream's multivariant playlist.
     Multivariant(StreamName),
+    /// A stream's newest key picture.
+    Thumbnail(StreamName),
     /// A file of one rendition of one generation.
     Media {
         /// The stream.
@@ -62,6 +65,9 @@ impl Route {
         let (folder, file) = rest.rsplit_once('/').unwrap_or(("", rest));
         if matches!(file, "index.m3u8" | "master.m3u8") && !folder.is_empty() {
             return StreamName::parse(folder).ok().map(Self::Multivariant);
+        }
+        if file == "thumb.mp4" {
+            return StreamName::parse(folder).ok().map(Self::Thumbnail);
         }
         Self::media(folder, file).or_else(|| {
             let name = rest.strip_suffix(".m3u8")?;
@@ -172,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn a_thumbnail_has_one_path() {
+        for name in ["main", "a/b/c/d", "thumb.mp4", "a/0123456789ab/v0"] {
+            let want = Some(Route::Thumbnail(StreamName::parse(name).unwrap()));
+            assert_eq!(Route::parse(&format!("/live/{name}/thumb.mp4")), want, "{name}");
+        }
+    }
+
+    #[test]
     fn files_of_a_rendition_are_told_apart() {
         let at = |rest: &str| Route::parse(&format!("/live/a/b/c/d/0123456789ab/{rest}"));
         assert_eq!(at("v0/media.m3u8"), media("a/b/c/d", TrackId::VIDEO, File::Playlist));
@@ -194,6 +208,9 @@ mod tests {
             "/live/a",
             "/live/a/",
             "/live/a/index.m3u8/",
+            "/live/thumb.mp4",
+            "/live//thumb.mp4",
+            "/live/a/b/c/d/e/thumb.mp4",
             "/live/a/b/c/d/e/index.m3u8",
             "/live/a/b/c/d/e.m3u8",
             "/live/../a.m3u8",

@@ -13,12 +13,14 @@ use super::route::File;
 
 /// The value of Priority for playlists, and for what is not there.
 pub const URGENT: &str = "u=1";
+/// The value of Priority for thumbnails: no player waits for one.
+pub const PATIENT: &str = "u=6";
 
 /// The value of Priority for `file` of a rendition of `kind`, when `lower` others of its kind have a lower bit
 /// rate: a higher bit rate is never more urgent than a lower one.
 pub fn urgency(file: File, kind: TrackKind, lower: usize) -> &'static str {
     match (file, kind, lower) {
-        (File::Playlist, ..) => URGENT,
+        (File::Playlist | File::IFrames, ..) => URGENT,
         (_, TrackKind::Audio, _) => "u=2",
         (_, TrackKind::Video, 0) => "u=3",
         (_, TrackKind::Video, 1) => "u=4",

@@ -11,7 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 
 use crate::hls::{self, Answer, Directives, Entry, Presentation, Refusal, Reply, Route, Selection};
-use crate::live::{Generation, Rendition};
+use crate::live::{Changes, Generation, Rendition};
 
 use super::body::RopeBody;
 use super::context::Context;
@@ -85,6 +85,10 @@ async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> (A
             Some(generation) => (multivariant(context, peer, &generation, gzip).await, hls::URGENT),
             None => unknown,
         },
+        Some(Route::Thumbnail(name)) => match context.registry.find(&name) {
+            Some(generation) => (thumbnail(context, peer, &generation).await, hls::PATIENT),
+            None => unknown,
+        },
         Some(Route::Media { name, generation, track, file }) => {
             let found = context.registry.find(&name).filter(|found| found.id().as_str() == generation);
             let directives = Directives::parse(uri.query());
@@ -128,12 +132,26 @@ async fn multivariant(context: &Context, peer: &Peer, generation: &Arc<Generatio
             answer => answer,
         }
     };
-    let signals = || {
+    hold::answer(context, peer, look, || signals(generation), || Answer::Refuse(Refusal::Busy)).await
+}
+
+async fn thumbnail(context: &Context, peer: &Peer, generation: &Arc<Generation>) -> Answer {
+    let look = || {
         let renditions = generation.renditions();
-        let changes = renditions.iter().map(|rendition| rendition.changes());
-        std::iter::once(generation.changes()).chain(changes).collect()
+        let views: Vec<_> = renditions.iter().map(|rendition| rendition.view()).collect();
+        match hls::thumbnail(generation.id().as_str(), &views) {
+            Answer::WaitFor(_) if generation.ended() => Answer::Refuse(Refusal::UNKNOWN),
+            answer => answer,
+        }
     };
-    hold::answer(context, peer, look, signals, || Answer::Refuse(Refusal::Busy)).await
+    hold::answer(context, peer, look, || signals(generation), || Answer::Refuse(Refusal::Busy)).await
+}
+
+/// Everything that can change about a generation as a whole.
+fn signals(generation: &Generation) -> Vec<Changes> {
+    let renditions = generation.renditions();
+    let changes = renditions.iter().map(|rendition| rendition.changes());
+    std::iter::once(generation.changes()).chain(changes).collect()
 }
 
 async fn media(context: &Context, peer: &Peer, rendition: &Arc<Rendition>, request: &hls::Request) -> Answer {

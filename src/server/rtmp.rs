@@ -218,6 +218,8 @@ impl<'a> Driver<'a> {
                 },
                 read = input.read(&mut buffer), if self.reads() => match read {
                     Ok(0) => return End::Hangup,
+                    // TLS tells apart who left without a word of farewell; many encoders do.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return End::Hangup,
                     Ok(count) => {
                         now = Clock::now();
                         self.heard(buffer.get(..count).unwrap_or_default(), now);

@@ -172,8 +172,8 @@ impl House {
         });
         let drained = drained.await.is_ok();
         sweeper.abort();
-        keeper.abort();
         watcher.inspect(JoinHandle::abort);
+        keeper.abort();
         tracing::info!(drained, "stopped");
     }
 }

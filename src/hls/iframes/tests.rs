@@ -1,14 +1,9 @@
 //! The I-frame playlist beside the media playlist, and what its ranges hold.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
 use mp4_atom::{Decode as _, Moof};
 
 use super::*;
-use crate::base::Rope;
-use crate::cmaf::{ChunkHead, Sample};
-use crate::hls::fixture::{Builder, audio_track};
+use crate::hls::fixture::{Builder, audio_track, real_part};
 use crate::hls::{Answer, Directives, Request, answer};
 
 fn ask(view: &View, file: File, query: &str) -> Answer {
@@ -115,20 +110,8 @@ fn before_the_first_segment_closes_it_waits() {
 /// A segment of one part as the packager makes it.
 fn real() -> Builder {
     let mut builder = Builder::video(0, 1);
-    let samples = [(900, true), (100, false), (150, false)].map(|(size, sync)| Sample {
-        duration: 3_000,
-        size,
-        offset: 0,
-        sync,
-    });
-    let mut body = Rope::default();
-    body.push(ChunkHead { sequence: 0, decode_time: 0 }.write(&samples));
-    for sample in samples {
-        body.push(Bytes::from(vec![7; sample.size as usize]));
-    }
     let open = builder.open.as_mut().unwrap();
-    let part = Part { body, ..Part::clone(&open.parts[0]) };
-    open.parts[0] = Arc::new(part);
+    open.parts[0] = real_part(&open.parts[0]);
     builder.close();
     builder
 }
@@ -145,7 +128,7 @@ fn a_range_holds_the_head_and_exactly_the_key_picture() {
     let first = run.samples.iter().next().unwrap();
     let data = usize::try_from(run.data_offset.unwrap()).unwrap();
     assert_eq!(bytes.len(), data + first.size.unwrap() as usize);
-    assert!(bytes[data..].iter().all(|byte| *byte == 7));
+    assert!(bytes[data..].iter().all(|byte| *byte == 0));
 }
 
 #[test]
