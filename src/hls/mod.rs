@@ -12,6 +12,7 @@ mod headers;
 mod iframes;
 mod multivariant;
 mod range;
+mod ranges;
 mod refusal;
 mod render;
 mod reply;
