@@ -85,7 +85,7 @@ fn what_is_written_to_a_viewer_is_the_memory_that_reassembly_filled() {
     }
     let Publish { publisher, payloads, .. } = publish;
     let generation = Arc::clone(publisher.generation());
-    drop(publisher);
+    publisher.finish();
     for track in [TrackId::VIDEO, TrackId::AUDIO] {
         let view = generation.rendition(track).unwrap().view();
         let body = |file| {

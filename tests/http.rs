@@ -8,6 +8,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
+#[path = "http/continuity.rs"]
+mod continuity;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/hostile.rs"]
@@ -20,3 +22,9 @@ mod playback;
 mod rig;
 #[path = "http/routes.rs"]
 mod routes;
+#[path = "http/tls.rs"]
+mod tls;
+#[path = "http/tls_rig.rs"]
+mod tls_rig;
+#[path = "http/transports.rs"]
+mod transports;

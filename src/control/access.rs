@@ -10,8 +10,9 @@ use crate::base::Secret;
 use crate::media::StreamName;
 
 use super::key::{self, KeyHash};
-use super::settings::DeclaredStream;
+use super::stream::DeclaredStream;
 use super::throttle::Throttle;
+use super::verdict::{Grant, Refused, Verdict};
 
 /// What a publisher claims. Two forms (the outside contract): `path` is the key alone and finds its
 /// stream; or `path` is the stream's name and `key` came with it.
@@ -25,34 +26,6 @@ pub struct Claim<'a> {
     pub address: IpAddr,
     /// When.
     pub now: Instant,
-}
-
-/// The answer to a [`Claim`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// May publish to this stream.
-    Allow(StreamName),
-    /// May not; the driver waits `delay` before it says so.
-    Refuse {
-        /// What to tell the peer.
-        reason: Refused,
-        /// 200 to 400 ms, so that guessing is slow and timing says nothing.
-        delay: Duration,
-    },
-}
-
-/// Why a claim is refused, in words for the peer. An unknown stream and a wrong key sound the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// No such stream and key.
-    #[error("the stream key is wrong, or there is no such stream; check the key in the encoder's settings")]
-    WrongKey,
-    /// Ten failures within a minute.
-    #[error("too many wrong stream keys from this address; wait a minute and try again")]
-    TooMany,
-    /// Open publishing, but the path is not a name.
-    #[error("that is not a stream name: use letters, digits, '-' and '_'")]
-    BadName,
 }
 
 /// Every stream with its keys' hashes, and the memory of who failed.
@@ -80,12 +53,13 @@ impl Access {
         if throttle.exhausted(claim.address, claim.now) {
             return refuse(Refused::TooMany);
         }
-        let found = self.search(claim).cloned();
-        let open = || self.open.then(|| StreamName::parse(claim.path));
-        match found.map(Ok).or_else(open) {
-            Some(Ok(name)) => {
+        let key = claim.key.map_or(claim.path, Secret::expose);
+        let found = self.search(claim).map(|stream| Ok((stream.clone(), key::fingerprint(key))));
+        let open = || self.open.then(|| StreamName::parse(claim.path).map(|stream| (stream, 0)));
+        match found.or_else(open) {
+            Some(Ok((stream, credential))) => {
                 throttle.succeeded(claim.address);
-                Verdict::Allow(name)
+                Verdict::Allow(Grant { stream, credential })
             }
             Some(Err(_)) => refuse(Refused::BadName),
             None => {
@@ -137,7 +111,7 @@ mod tests {
         let key = key.map(Secret::new);
         let claim = Claim { path, key: key.as_ref(), address: [192, 0, 2, 7].into(), now: Instant::now() };
         match access.authorize(&claim) {
-            Verdict::Allow(name) => Ok(name.to_string()),
+            Verdict::Allow(grant) => Ok(grant.stream.to_string()),
             Verdict::Refuse { reason, delay } => {
                 assert!((200..=400).contains(&delay.as_millis()), "{delay:?}");
                 Err(reason)

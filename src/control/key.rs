@@ -40,6 +40,12 @@ pub fn check_key(key: &str) -> Result<(), KeyFault> {
     }
 }
 
+/// A key's fingerprint within this process: the same key has the same one, and it tells nothing of the key.
+pub(super) fn fingerprint(key: &str) -> u64 {
+    let hash: [u8; HASH] = Sha256::digest(key).into();
+    hash.first_chunk().map_or(1, |head| u64::from_be_bytes(*head)).max(1)
+}
+
 /// A new key: 256 random bits as 52 lowercase base32 characters (RFC 4648 §6 alphabet).
 pub fn generate_key() -> Result<Secret, getrandom::Error> {
     let mut bits = [0; 32];

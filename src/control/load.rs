@@ -7,7 +7,8 @@ use crate::media::StreamName;
 use super::fault::{Fault, Origin, SettingsError};
 use super::key::{self, KeyHash};
 use super::schema;
-use super::settings::{DeclaredStream, Settings};
+use super::settings::Settings;
+use super::stream::{DeclaredStream, Policy};
 use super::value::Value;
 
 const PREFIX: &str = "RILLCAST__";
@@ -130,6 +131,21 @@ impl Loader {
             }
             _ => return Err(wrong(&format!("stream[{index}]"), origin, Fault::OneKey)),
         };
+        let read = |word: &str| Ok(text(word)?.map(|text| Value::Text(text.to_owned())));
+        let expected = |word, expects| move || wrong(&at(word), origin, Fault::Expected(expects));
+        let policy = Policy {
+            grace: match read("grace")? {
+                Some(value) => Some(schema::grace(&value).ok_or_else(expected("grace", schema::GRACE))?),
+                None => None,
+            },
+            takeover: match read("takeover")? {
+                Some(value) => {
+                    Some(schema::takeover(&value).ok_or_else(expected("takeover", schema::TAKEOVER))?)
+                }
+                None => None,
+            },
+        };
+        self.settings.policies.insert(name.clone(), policy);
         self.stream(name, candidate, &at("key"), origin)
     }
 

@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::live::Takeover;
+
 use super::settings::{Latency, Settings};
 use super::value::Value;
 
@@ -21,6 +23,7 @@ pub(super) struct Key {
 const ADDRESS: &str = "an address such as \"127.0.0.1:1935\"";
 const COUNT: &str = "a whole number above zero";
 const SIZE: &str = "a size such as \"50MiB\"";
+const FILE: &str = "a file";
 const FLAG: &str = "true or false";
 
 macro_rules! key {
@@ -41,7 +44,12 @@ pub(super) const KEYS: &[Key] = &[
     key!("listen.rtmp", ADDRESS, |s, v| v.address() => s.listen.rtmp),
     key!("listen.http", ADDRESS, |s, v| v.address() => s.listen.http),
     key!("listen.admin", ADDRESS, |s, v| v.address() => s.listen.admin),
-    key!("data", "a folder", |s, v| v.text().filter(|t| !t.is_empty()).map(PathBuf::from) => s.data),
+    key!("listen.https", ADDRESS, |s, v| v.address().map(Some) => s.listen.https),
+    key!("listen.rtmps", ADDRESS, |s, v| v.address().map(Some) => s.listen.rtmps),
+    key!("tls.cert", FILE, |s, v| file(v).map(Some) => s.tls.cert),
+    key!("tls.key", FILE, |s, v| file(v).map(Some) => s.tls.key),
+    key!("tls.self_signed", FLAG, |s, v| v.flag() => s.tls.self_signed),
+    key!("data", "a folder", |s, v| file(v) => s.data),
     key!("open_publish", FLAG, |s, v| v.flag() => s.open_publish),
     key!("demo", FLAG, |s, v| v.flag() => s.demo),
     key!("live.latency", "\"low\", \"balanced\" or \"standard\"",
@@ -49,7 +57,8 @@ pub(super) const KEYS: &[Key] = &[
     key!("live.part", "a time from \"100ms\" to \"2s\"", |s, v| span(v, 100, 2_000).map(Some) => s.part),
     key!("live.segment", "a time from \"1s\" to \"10s\"", |s, v| span(v, 1_000, 10_000) => s.segment),
     key!("live.window", "a time from \"4s\" to \"5m\"", |s, v| span(v, 4_000, 300_000) => s.window),
-    key!("live.grace", "a time from \"0s\" to \"60s\"", |s, v| span(v, 0, 60_000) => s.grace),
+    key!("live.grace", GRACE, |s, v| grace(v) => s.grace),
+    key!("live.takeover", TAKEOVER, |s, v| takeover(v) => s.takeover),
     key!("drain", "a time from \"0s\" to \"5m\"", |s, v| span(v, 0, 300_000) => s.drain),
     key!("limits.rtmp.connections", COUNT, |s, v| v.count() => s.limits.rtmp.connections),
     key!("limits.rtmp.connections_per_address", COUNT,
@@ -74,7 +83,27 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// The keys of one `[[stream]]`.
-pub(super) const STREAM_KEYS: &[&str] = &["name", "key", "key_hash", "key_file"];
+pub(super) const STREAM_KEYS: &[&str] = &["name", "key", "key_hash", "key_file", "grace", "takeover"];
+
+/// What a grace is.
+pub(super) const GRACE: &str = "a time from \"0s\" to \"30m\"";
+/// What a takeover is.
+pub(super) const TAKEOVER: &str = "\"stale\", \"reject\" or \"always\"";
+
+/// Reads a grace.
+pub(super) fn grace(value: &Value) -> Option<Duration> {
+    span(value, 0, 1_800_000)
+}
+
+/// Reads a takeover policy.
+pub(super) fn takeover(value: &Value) -> Option<Takeover> {
+    match value.text()? {
+        "stale" => Some(Takeover::Stale),
+        "reject" => Some(Takeover::Reject),
+        "always" => Some(Takeover::Always),
+        _ => None,
+    }
+}
 
 /// The key at `path`.
 pub(super) fn find(path: &str) -> Option<&'static Key> {
@@ -92,6 +121,10 @@ pub(super) fn nearest(path: &str) -> Option<String> {
     let all = paths.chain(STREAM_KEYS.iter().map(|key| format!("stream.{key}")));
     let near = all.map(|known| (strsim::damerau_levenshtein(&known, path), known));
     near.min().filter(|(distance, known)| *distance <= known.len().div_ceil(3)).map(|(_, known)| known)
+}
+
+fn file(value: &Value) -> Option<PathBuf> {
+    value.text().filter(|text| !text.is_empty()).map(PathBuf::from)
 }
 
 fn span(value: &Value, least: u64, most: u64) -> Option<Duration> {

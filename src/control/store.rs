@@ -11,7 +11,7 @@ use redb::{Database, MultimapTableDefinition, ReadableDatabase, ReadableMultimap
 use crate::media::StreamName;
 
 use super::key::KeyHash;
-use super::settings::DeclaredStream;
+use super::stream::DeclaredStream;
 
 /// Stream name to its keys' hashes.
 const KEYS: MultimapTableDefinition<'_, &str, &str> = MultimapTableDefinition::new("stream_keys");

@@ -19,6 +19,7 @@ mod reply;
 mod request;
 mod route;
 mod thumbnail;
+mod urgency;
 
 pub use self::answer::{answer, at_once};
 pub use self::headers::{ALLOWED_METHODS, CORS, PREFLIGHT, accepts_gzip, knows_only_segments, none_match};
@@ -30,6 +31,7 @@ pub use self::reply::{Answer, Cache, Reply, Wait};
 pub use self::request::{Directives, Request};
 pub use self::route::{File, Route};
 pub use self::thumbnail::thumbnail;
+pub use self::urgency::{LEISURELY, URGENT, urgency};
 
 #[cfg(test)]
 mod fixture;

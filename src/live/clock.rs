@@ -158,13 +158,18 @@ impl Clock {
         Place { dts: at, duration: None }
     }
 
-    /// A composition offset, put onto the frame grid when it is within rounding of it.
+    /// A composition offset of the frame placed last, put onto the frame grid when it is within rounding of it.
+    ///
+    /// Where a frame is no whole number of ticks, the offset is what lies between two places on the grid,
+    /// so that presentation times are on it too.
     pub(super) fn offset(&self, millis: i64) -> i64 {
         let exact = Ticks::millis(millis).to(self.scale).value;
-        let Grid::Rate { rate, .. } = &self.grid else { return exact };
+        let Grid::Rate { rate, next, .. } = &self.grid else { return exact };
         let frame = rate.span(1, self.scale).max(1);
         let frames = (exact.abs().saturating_add(frame / 2) / frame).saturating_mul(exact.signum());
-        let snapped = rate.span(frames, self.scale);
+        let placed = next.saturating_sub(1);
+        let to = rate.span(placed.saturating_add(frames), self.scale);
+        let snapped = to.saturating_sub(rate.span(placed, self.scale));
         // Both of the times it is the difference of were rounded to a millisecond.
         if snapped.abs_diff(exact) <= 135 { snapped } else { exact }
     }
@@ -273,6 +278,23 @@ mod tests {
         let mut free = Clock::new(Timescale::VIDEO, Grid::Free { last: None, step: 1 });
         let places: Vec<i64> = [100, 100, 50, 200].map(|at| free.place(at).dts).to_vec();
         assert_eq!(places, [100, 101, 102, 200]);
+    }
+
+    #[test]
+    fn presentation_is_on_the_grid_where_a_frame_is_no_whole_number_of_ticks() {
+        let film = FrameRate::new(24_000, 1_001).unwrap();
+        let mut clock = video(24_000, 1_001);
+        for n in 0..1_000 {
+            let place = clock.place(source(n, film, Timescale::VIDEO));
+            for (frames, millis) in [(0, 0), (1, 42), (2, 83), (3, 125), (4, 167)] {
+                let presented = place.dts + clock.offset(millis);
+                assert_eq!(
+                    presented,
+                    90_000 + film.span(n + frames, Timescale::VIDEO),
+                    "frame {n} + {frames}"
+                );
+            }
+        }
     }
 
     #[test]

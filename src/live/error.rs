@@ -25,6 +25,9 @@ pub enum Error {
     /// Somebody is live on the stream.
     #[error("stream {0} already has a publisher")]
     Busy(StreamName),
+    /// The holder has been asked to make room.
+    #[error("stream {0} is being taken over")]
+    Yielding(StreamName),
     /// Video without a keyframe.
     #[error("no keyframe within {waited:.1?} of video: set the encoder's keyframe interval to 2 s")]
     NoKeyframe {
@@ -60,6 +63,11 @@ pub enum Notice {
     ClockJump(TrackId),
     /// A new configuration began a new epoch.
     NewConfig(TrackId),
+    /// Nothing came for so long that gaps took its place, and then it came after all.
+    Stalled {
+        /// For how long nothing came, in milliseconds.
+        millis: u64,
+    },
     /// A track began after the stream's tracks were settled.
     LateTrack(TrackId),
     /// Pictures come at no steady rate: each part waits for one frame more.
@@ -81,6 +89,10 @@ impl fmt::Display for Notice {
             }
             Self::NewConfig(track) => {
                 write!(f, "configuration of {track} changed: playback goes on behind a discontinuity")
+            }
+            Self::Stalled { millis } => {
+                let seconds = *millis as f64 / 1_000.0;
+                write!(f, "the input stalled for {seconds:.1} s: playback goes on behind a discontinuity")
             }
             Self::LateTrack(track) => {
                 write!(f, "{track} began after the stream did: it is left out until the next publish")

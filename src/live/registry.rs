@@ -1,17 +1,17 @@
-//! Registry: which streams are live, and the generations that are over but still fetchable.
+//! Registry: which streams are live, which wait for their source to come back, and which are over but
+//! still fetchable.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
 
 use super::error::Error;
+use super::generation::Generation;
 use super::publisher::Publisher;
-use super::ring::{Changes, Rendition};
-use crate::media::{Now, StreamName, TrackId, WallTime};
+use super::writer::Writer;
+use crate::media::{Now, StreamName};
 use crate::packager;
 
 /// How streams are packaged and kept.
@@ -31,106 +31,68 @@ impl Default for Settings {
     }
 }
 
-/// Twelve hexadecimal characters, drawn anew for every generation: URLs are never used twice.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct GenerationId(String);
+/// What happens to a publisher on a stream when a second one comes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Takeover {
+    /// The second takes over if the first has been silent for more than two seconds and both came with
+    /// the same key.
+    #[default]
+    Stale,
+    /// The second is refused.
+    Reject,
+    /// The second takes over.
+    Always,
+}
 
-impl GenerationId {
-    fn draw() -> Self {
-        let mut bytes = [0_u8; 8];
-        // Without entropy the id is still unlike its predecessors by the address of a fresh allocation.
-        if getrandom::fill(&mut bytes).is_err() {
-            let fresh = Box::new(0_u8);
-            bytes = (std::ptr::from_ref(&*fresh).addr() as u64).to_be_bytes();
-        }
-        Self(format!("{:012x}", u64::from_be_bytes(bytes) & 0xFFFF_FFFF_FFFF))
-    }
+/// How long a holder must have been silent to be taken for gone.
+const STALE: Duration = Duration::from_secs(2);
 
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+/// On which terms a publisher comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// How long the generation outlives its source.
+    pub grace: Duration,
+    /// What a publisher that is there already has to yield to.
+    pub takeover: Takeover,
+    /// Fingerprint of the key it came with.
+    pub credential: u64,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(10), takeover: Takeover::default(), credential: 0 }
     }
 }
 
-impl fmt::Display for GenerationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// One run of a stream as its readers know it.
+/// A generation without a source, kept going until its grace is over.
 #[derive(Debug)]
-pub struct Generation {
-    id: GenerationId,
-    name: StreamName,
-    started: WallTime,
-    renditions: OnceLock<Arc<[Arc<Rendition>]>>,
-    ended: OnceLock<Instant>,
-    states: watch::Sender<()>,
+struct Waiting {
+    generation: Arc<Generation>,
+    writer: Box<Writer>,
+    until: Instant,
 }
 
-impl Generation {
-    /// Its part of every URL.
-    pub fn id(&self) -> &GenerationId {
-        &self.id
+impl Waiting {
+    fn end(mut self, now: Instant) {
+        self.writer.end();
+        self.writer.publish(&self.generation);
+        self.generation.end(now);
     }
+}
 
-    /// The stream it is a run of.
-    pub fn name(&self) -> &StreamName {
-        &self.name
-    }
-
-    /// When its publisher was accepted.
-    pub fn started(&self) -> WallTime {
-        self.started
-    }
-
-    /// Its renditions, video first; empty until the tracks are settled.
-    pub fn renditions(&self) -> Arc<[Arc<Rendition>]> {
-        self.renditions.get().cloned().unwrap_or_default()
-    }
-
-    /// The rendition of one track.
-    pub fn rendition(&self, track: TrackId) -> Option<Arc<Rendition>> {
-        self.renditions.get()?.iter().find(|rendition| rendition.id() == track).cloned()
-    }
-
-    /// Whether a player can start: every rendition lists a part.
-    pub fn playable(&self) -> bool {
-        self.renditions.get().is_some_and(|all| all.iter().all(|rendition| rendition.view().playable()))
-    }
-
-    /// Whether it is over.
-    pub fn ended(&self) -> bool {
-        self.ended.get().is_some()
-    }
-
-    /// Watches for its becoming playable and its end.
-    pub fn changes(&self) -> Changes {
-        Changes(self.states.subscribe())
-    }
-
-    pub(super) fn settle(&self, renditions: Vec<Arc<Rendition>>) {
-        // Set once by the one publisher; a second call would be ignored.
-        let _first = self.renditions.set(renditions.into());
-    }
-
-    pub(super) fn wake(&self) {
-        self.states.send_replace(());
-    }
-
-    pub(super) fn end(&self, at: Instant) {
-        let _first = self.ended.set(at);
-        self.wake();
-    }
+/// Generations without a source; and whether the server is ending, so that none is kept any more.
+#[derive(Debug, Default)]
+struct Waitings {
+    streams: HashMap<StreamName, Waiting>,
+    closed: bool,
 }
 
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    /// Read without a lock; replaced whole by writers, who take turns.
+    /// Read without a lock; replaced whole by writers, who hold `waiting`.
     streams: ArcSwap<HashMap<StreamName, Arc<Generation>>>,
-    turn: Mutex<()>,
+    waiting: Mutex<Waitings>,
 }
 
 /// Who is live. Cloning shares.
@@ -140,28 +102,98 @@ pub struct Registry(Arc<Shared>);
 impl Registry {
     /// An empty registry.
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(Shared { settings, streams: ArcSwap::default(), turn: Mutex::new(()) }))
+        Self(Arc::new(Shared { settings, streams: ArcSwap::default(), waiting: Mutex::default() }))
     }
 
-    /// Begins a generation of `name`. Dropping the publisher ends it.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Publishes `name` on the default terms.
+    ///
+    /// # Errors
+    /// As [`publish_on`](Self::publish_on).
     pub fn publish(&self, name: &StreamName, now: Now) -> Result<Publisher, Error> {
-        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let streams = self.0.streams.load();
-        if streams.get(name).is_some_and(|generation| !generation.ended()) {
-            return Err(Error::Busy(name.clone()));
+        self.publish_on(name, Terms::default(), now)
+    }
+
+    /// Publishes `name`: goes on with a generation whose source is gone but whose grace is not over, else
+    /// begins a new one.
+    ///
+    /// # Errors
+    /// `Busy` when somebody is live on it and need not yield; `Yielding` when the holder has been asked to
+    /// make room: the same call succeeds as soon as it has.
+    pub fn publish_on(&self, name: &StreamName, terms: Terms, now: Now) -> Result<Publisher, Error> {
+        let mut waiting = self.waiting();
+        if let Some(found) = waiting.streams.remove(name) {
+            if now.mono < found.until {
+                found.generation.belongs_to(terms.credential);
+                return Ok(Publisher::resume(self.clone(), found.generation, terms, found.writer, now));
+            }
+            found.end(now.mono);
         }
-        let generation = Arc::new(Generation {
-            id: GenerationId::draw(),
-            name: name.clone(),
-            started: now.wall,
-            renditions: OnceLock::new(),
-            ended: OnceLock::new(),
-            states: watch::Sender::new(()),
-        });
+        let streams = self.0.streams.load();
+        if let Some(holder) = streams.get(name).filter(|generation| !generation.ended()) {
+            let stale = holder.silence(now.mono) > STALE && holder.credential() == terms.credential;
+            return Err(match terms.takeover {
+                Takeover::Always => yielding(holder),
+                Takeover::Stale if stale => yielding(holder),
+                Takeover::Stale | Takeover::Reject => Error::Busy(name.clone()),
+            });
+        }
+        let generation = Generation::new(name.clone(), terms.credential, now);
         let mut streams = HashMap::clone(&streams);
         streams.insert(name.clone(), Arc::clone(&generation));
         self.0.streams.store(Arc::new(streams));
-        Ok(Publisher::new(generation, self.0.settings.clone(), now))
+        Ok(Publisher::new(self.clone(), generation, terms, now))
+    }
+
+    /// Takes in a generation whose source is gone.
+    pub(super) fn leave(
+        &self,
+        generation: &Arc<Generation>,
+        writer: Box<Writer>,
+        grace: Duration,
+        now: Instant,
+    ) {
+        let until = writer.heard() + grace;
+        let left = Waiting { generation: Arc::clone(generation), writer, until };
+        let mut waiting = self.waiting();
+        if waiting.closed || until <= now {
+            left.end(now);
+        } else {
+            waiting.streams.insert(generation.name().clone(), left);
+        }
+    }
+
+    /// Keeps up the cadence of every generation without a source, and ends those whose grace is over. To
+    /// be called a few times a part.
+    pub fn tick(&self, now: Instant) {
+        let mut waiting = self.waiting();
+        let over: Vec<StreamName> = waiting
+            .streams
+            .iter()
+            .filter(|(_, left)| left.until <= now)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for left in over.iter().filter_map(|name| waiting.streams.remove(name)).collect::<Vec<_>>() {
+            left.end(now);
+        }
+        for left in waiting.streams.values_mut() {
+            left.writer.tick(now);
+            left.writer.publish(&left.generation);
+        }
+    }
+
+    /// Ends every generation without a source now, and keeps none from now on: the server is ending.
+    pub fn close(&self, now: Instant) {
+        let mut waiting = self.waiting();
+        waiting.closed = true;
+        waiting.streams.drain().for_each(|(_, left)| left.end(now));
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waitings> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest generation of `name`: live, or over and still fetchable. Takes no lock.
@@ -178,14 +210,19 @@ impl Registry {
     pub fn sweep(&self, now: Instant) {
         let keep = self.0.settings.window.max(Duration::from_secs(30)) * 2;
         let stale = |generation: &Arc<Generation>| {
-            generation.ended.get().is_some_and(|ended| now.saturating_duration_since(*ended) > keep)
+            generation.ended_at().is_some_and(|ended| now.saturating_duration_since(ended) > keep)
         };
         if !self.0.streams.load().values().any(stale) {
             return;
         }
-        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.waiting();
         let mut streams = HashMap::clone(&self.0.streams.load());
         streams.retain(|_, generation| !stale(generation));
         self.0.streams.store(Arc::new(streams));
     }
+}
+
+fn yielding(holder: &Generation) -> Error {
+    holder.oust();
+    Error::Yielding(holder.name().clone())
 }

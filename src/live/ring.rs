@@ -85,6 +85,8 @@ pub(super) struct PartRing {
     listed_from: usize,
     listed_bytes: u64,
     listed_ticks: i64,
+    /// How much the longest playlist so far has listed, in ticks.
+    longest: i64,
     /// Discontinuities that have left the playlist.
     discontinuities: u64,
     open: Option<OpenSegment>,
@@ -159,6 +161,7 @@ impl PartRing {
             listed_from: 0,
             listed_bytes: 0,
             listed_ticks: 0,
+            longest: 0,
             discontinuities: 0,
             open: None,
             next_msn: 1,
@@ -225,6 +228,8 @@ impl PartRing {
 
     /// Makes the new state visible and wakes every waiter, once.
     pub(super) fn publish(&mut self, reports: Vec<Report>) {
+        let open = self.open.iter().flat_map(|open| &open.parts).map(|part| part.duration);
+        self.longest = self.longest.max(self.listed_ticks.saturating_add(open.sum()));
         let view = View {
             constants: Arc::clone(&self.rendition.constants),
             segments: Arc::clone(&self.shown),
@@ -281,10 +286,9 @@ impl PartRing {
     /// Lets segments that left the playlist long enough before `newest` leave memory: a segment stays
     /// fetchable for its own duration and the longest playlist's after it was first listed (RFC 8216bis §6.2.2).
     fn evict(&mut self, newest: i64) {
-        let longest = self.window.saturating_add(self.target);
         while let Some(front) = self.segments.front().filter(|_| self.listed_from > 0) {
             let age = newest.saturating_sub(front.end);
-            if self.kept_bytes <= self.max_bytes && age < longest.saturating_add(front.duration) {
+            if self.kept_bytes <= self.max_bytes && age < self.longest.saturating_add(front.duration) {
                 return;
             }
             self.kept_bytes = self.kept_bytes.saturating_sub(front.bytes);

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Error, Expect};
-use crate::media::{CodecConfig, Frame, FrameRate, RingLimits, Ticks, Timescale, Track, TrackKind};
+use crate::media::{CodecConfig, Frame, FrameRate, RingLimits, Timescale, Track, TrackKind};
 
 /// Pictures looked at to tell the frame rate.
 const LOOK: usize = 8;
@@ -169,12 +169,6 @@ fn mean_is(rate: FrameRate, times: &[i64]) -> bool {
     let span = times.first().zip(times.last()).map_or(0, |(a, b)| b.saturating_sub(*a));
     let expected = rate.span(times.len() as i64 - 1, Timescale::MICROS);
     span.abs_diff(expected) <= 40_000
-}
-
-/// The source's time of a frame's presentation, in milliseconds.
-pub(super) fn presentation(frame: &Frame) -> i64 {
-    let millis = frame.dts.to(Timescale::MILLIS).value;
-    millis.saturating_add(Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value)
 }
 
 #[cfg(test)]

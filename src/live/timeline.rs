@@ -10,10 +10,9 @@
 //! reduced by it: presentation times stay, and the first one of a GOP equals its decode time, as `cmf2`
 //! wants without an edit list. The amount is taken once an epoch, never per GOP.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Grid};
-use super::settle::presentation;
 use crate::media::{
     CodecConfig, Frame, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, WallTime, rescale,
 };
@@ -59,8 +58,29 @@ impl Timeline {
     pub(super) fn new(tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) -> Self {
         let epoch = Epoch { number: 0, media: LEAD_IN, wall };
         let mut timeline = Self { lead: first.track, epoch, tracks: Vec::new(), end: 0, jumped: None };
-        timeline.start(tracks, rate, first);
+        timeline.start(tracks, rate, first, offset_of(first));
         timeline
+    }
+
+    /// Whether `frame` belongs wholly before `media`, by the mapping so far.
+    pub(super) fn is_before(&self, frame: &Frame, media: Ticks) -> bool {
+        let Some(time) = self.tracks.iter().find(|time| time.id == frame.track) else { return false };
+        let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(time.delay);
+        let at = time.at(source, self.epoch.media.to(time.scale).value);
+        // Half a frame of sound is less than anybody notices, and more than rounding.
+        Ticks::new(at, time.scale).micros().saturating_add(10_000) < media.micros()
+    }
+
+    /// Begins a new epoch with `first`, any frame of the leading track, of a source that goes on as before
+    /// but has lost time: the same rate, the same offset, and the dates that its clock gives it. What comes
+    /// late is late: a date by its arrival would put what follows into the future.
+    pub(super) fn shift(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame) {
+        let lead = self.tracks.iter().find(|time| time.id == self.lead);
+        let delay = lead.map_or(0, |time| time.delay);
+        let source = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
+        let since = lead.map_or(0, |time| source.saturating_sub(time.origin));
+        self.next_epoch(self.epoch.wall.plus_micros(since.saturating_mul(1_000)));
+        self.start(tracks, rate, first, delay);
     }
 
     /// The current epoch.
@@ -78,17 +98,38 @@ impl Timeline {
         self.jumped
     }
 
+    /// Media time at `at`, by the leader's last frame and the time since.
+    pub(super) fn now(&self, at: Instant) -> Option<Ticks> {
+        self.tracks.iter().find(|time| time.id == self.lead)?.now(at)
+    }
+
+    /// When the leader's frame that ends at `media` should have arrived, by its last one.
+    pub(super) fn arrival_of(&self, media: Ticks) -> Option<Instant> {
+        let lead = self.tracks.iter().find(|time| time.id == self.lead)?;
+        let (dts, last) = lead.last?;
+        let ahead = media.micros().saturating_sub(Ticks::new(dts, lead.scale).micros());
+        Some(last + Duration::from_micros(ahead.max(0).unsigned_abs()))
+    }
+
+    /// Time has gone on to `media` at least, though no frame said so.
+    pub(super) fn reach(&mut self, media: Ticks) {
+        self.end = self.end.max(media.micros());
+    }
+
     /// Begins a new epoch with `first`, a keyframe of the leading track, right after the last frame.
     pub(super) fn begin(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) {
+        self.next_epoch(wall);
+        self.start(tracks, rate, first, offset_of(first));
+    }
+
+    fn next_epoch(&mut self, wall: WallTime) {
         let media = Ticks::new(self.end, Timescale::MICROS).to(Timescale::VIDEO);
         self.epoch = Epoch { number: self.epoch.number.saturating_add(1), media, wall };
         self.jumped = None;
-        self.start(tracks, rate, first);
     }
 
-    fn start(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame) {
-        let origin = presentation(first);
-        let delay = Ticks::new(first.cts, first.dts.scale).to(Timescale::MILLIS).value;
+    fn start(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, delay: i64) {
+        let origin = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let media = self.epoch.media;
         self.tracks = tracks
             .iter()
@@ -139,6 +180,11 @@ impl Timeline {
         self.end = self.end.max(rescale(end, time.scale, Timescale::MICROS).saturating_add(1));
         Some(Frame { dts: Ticks::new(place.dts, time.scale), cts, duration: place.duration, ..frame })
     }
+}
+
+/// A frame's composition offset in milliseconds.
+fn offset_of(frame: &Frame) -> i64 {
+    Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value
 }
 
 impl TrackTime {

@@ -14,7 +14,10 @@ use super::part::{Init, Sealed};
 use super::policy::Policy;
 use super::segment::SegmentHead;
 use crate::cmaf;
-use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Track, TrackId, TrackKind, WallTime};
+use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
+
+/// How far, in microseconds of media time, a track may run ahead of the leader before gaps stand in for it.
+const MOST_AHEAD: i64 = 10_000_000;
 
 /// Why the packager refuses.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,8 @@ pub struct Packager {
     followers: Vec<Follower>,
     epoch: Epoch,
     msn: u64,
+    /// Whether gaps stand where the leader's frames should be, since its last frame.
+    starved: bool,
     out: Vec<Sealed>,
     ready: VecDeque<Sealed>,
 }
@@ -96,6 +101,7 @@ impl Packager {
             followers,
             epoch,
             msn: 1,
+            starved: false,
             out: Vec::new(),
             ready: VecDeque::new(),
             geometry,
@@ -138,8 +144,14 @@ impl Packager {
                 .iter_mut()
                 .find(|follower| follower.lane.id == frame.track)
                 .ok_or(Error::UnknownTrack(frame.track))?;
+            let at = frame.dts;
             follower.push(frame);
             follower.advance(epoch, skew, &mut self.out);
+            // Who runs ahead this far waits for a leader that is gone, and would wait in memory.
+            let behind = Ticks::new(at.micros().saturating_sub(MOST_AHEAD), Timescale::MICROS);
+            if self.due().is_some_and(|due| due.micros() < behind.value) {
+                self.starve(behind);
+            }
         }
         self.ready.extend(self.out.drain(..));
         Ok(())
@@ -148,7 +160,7 @@ impl Packager {
     /// Ends the epoch and begins another at its `media` time, which is past every frame pushed so far.
     /// Tracks in `changed` get a new initialisation section; geometry and numbering go on.
     pub fn begin_epoch(&mut self, epoch: Epoch, changed: &[Track]) -> Result<(), Error> {
-        self.end(false);
+        self.end_epoch(false);
         for track in changed {
             let followers = self.followers.iter_mut().map(|follower| &mut follower.lane);
             if let Some(lane) = followers.chain([&mut self.lead]).find(|lane| lane.id == track.id) {
@@ -156,19 +168,59 @@ impl Packager {
             }
         }
         self.epoch = epoch;
+        self.starved = false;
         self.lead.chain = None;
         self.policy.forget();
         self.ready.extend(self.out.drain(..));
         Ok(())
     }
 
-    /// Seals and closes everything that is open: nothing more will come.
-    pub fn finish(&mut self) {
-        self.end(true);
+    /// When the open part of the leader should be complete.
+    pub fn due(&self) -> Option<Ticks> {
+        let start = self.lead.part_start()?;
+        Some(Ticks::new(start.saturating_add(self.span), self.lead.scale))
+    }
+
+    /// Where the furthest track has come to.
+    pub fn end(&self) -> Ticks {
+        let lanes = self.followers.iter().map(|follower| &follower.lane).chain([&self.lead]);
+        let ends = lanes.filter_map(|lane| Some(Ticks::new(lane.chain?, lane.scale).micros()));
+        Ticks::new(ends.max().unwrap_or(0), Timescale::MICROS)
+    }
+
+    /// Stands in for parts that should be complete at media time `now` and are not: what there is of them
+    /// is sealed, short as it is, and a gap follows.
+    pub fn starve(&mut self, now: Ticks) {
+        let now = now.to(self.lead.scale).value;
+        while let Some(start) = self.lead.part_start().filter(|start| start.saturating_add(self.span) <= now)
+        {
+            self.starved = true;
+            self.settle_end();
+            let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+            let init = Arc::clone(&self.lead.init);
+            let head = |start| segment_head(msn, epoch, Arc::clone(&init), Ticks::new(start, scale));
+            self.lead.seal(0, head, &mut self.out);
+            let missing = start.saturating_add(self.span).saturating_sub(self.lead.chain.unwrap_or(start));
+            if missing > 0 {
+                self.lead.gap(missing, head, &mut self.out);
+            }
+            self.after_part();
+        }
         self.ready.extend(self.out.drain(..));
     }
 
-    fn end(&mut self, last_epoch: bool) {
+    /// Whether gaps stand where the leader's frames should be, since its last frame.
+    pub fn starved(&self) -> bool {
+        self.starved
+    }
+
+    /// Seals and closes everything that is open: nothing more will come.
+    pub fn finish(&mut self) {
+        self.end_epoch(true);
+        self.ready.extend(self.out.drain(..));
+    }
+
+    fn end_epoch(&mut self, last_epoch: bool) {
         self.settle_end();
         let msn = self.msn;
         if self.close_lead() {
@@ -188,10 +240,9 @@ impl Packager {
     fn lead_push(&mut self, frame: Frame) {
         let due = frame.dts.value;
         let next = frame.duration.unwrap_or(self.guess);
+        self.starved = false;
         self.settle_last(due, next);
-        if frame.key {
-            self.policy.saw_key(due);
-        }
+        self.policy.saw(due, next, frame.key);
         let elapsed = self.segment_elapsed();
         let ends = frame.key && self.policy.at_key(elapsed, self.lead.part_len());
         if elapsed > 0 && (ends || self.policy.over(elapsed, next)) {
@@ -207,7 +258,10 @@ impl Packager {
         let known = frame.duration.is_some();
         self.lead.place(frame, next);
         // On a steady grid the part is known to be full with its last frame, without waiting for another.
-        if known && self.lead.part_len().saturating_add(next) > self.lead.target {
+        let (end, len) = (self.lead.chain.unwrap_or(due), self.lead.part_len());
+        if known && self.policy.foresees_key(end, next, self.segment_elapsed(), len) {
+            self.cut();
+        } else if known && len.saturating_add(next) > self.lead.target {
             self.seal_part();
         }
     }
@@ -261,7 +315,9 @@ impl Packager {
         let Some(at) = self.lead.chain else { return };
         let at = Ticks::new(at, self.lead.scale);
         for follower in &mut self.followers {
-            let skew = ticks(self.limits.skew, follower.lane.scale);
+            // While the leader starves nobody can run ahead of it: who is a part behind starves too.
+            let skew = if self.starved { self.geometry.part_span } else { self.limits.skew };
+            let skew = ticks(skew, follower.lane.scale);
             follower.cut(Cut { at: at.to(follower.lane.scale).value, msn: self.msn, closes });
             follower.advance(self.epoch, skew, &mut self.out);
         }

@@ -6,6 +6,10 @@
 /// would, by the length of the last GOP, come too late for the target duration. A GOP too long for
 /// that is cut without a keyframe, at part boundaries and into about equal pieces
 /// (RFC 8216bis §4.4.3.1: no segment may round to more than the target duration).
+///
+/// Where keyframes come at a steady distance the end of a segment is known by its last frame: waiting for the
+/// keyframe itself would make every such part a frame late. A keyframe that then does not come leaves a segment
+/// that begins without one, and the distance is believed only after twice as many agree.
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
     /// What a segment aims at.
@@ -17,25 +21,56 @@ pub(super) struct Policy {
     /// Distance between the last two keyframes.
     gop: Option<i64>,
     last_key: Option<i64>,
+    /// How often in a row that distance has been the same as the one before it, and how often it must have been.
+    steady: u32,
+    wanted: u32,
+    /// Whether the next frame was taken to be a keyframe.
+    foreseen: bool,
 }
+
+/// Steady distances asked for at first, and at most.
+const WANTED: (u32, u32) = (1, 256);
 
 impl Policy {
     pub(super) fn new(target: i64, limit: i64, part: i64) -> Self {
-        Self { target, limit, part, gop: None, last_key: None }
+        let (steady, wanted) = (0, WANTED.0);
+        Self { target, limit, part, gop: None, last_key: None, steady, wanted, foreseen: false }
     }
 
-    /// Notes a keyframe at decode time `at`.
-    pub(super) fn saw_key(&mut self, at: i64) {
+    /// Notes a frame at decode time `at` that lasts about `frame`, and whether it is a keyframe.
+    pub(super) fn saw(&mut self, at: i64, frame: i64, key: bool) {
+        if std::mem::take(&mut self.foreseen) && !key {
+            self.steady = 0;
+            self.wanted = self.wanted.saturating_mul(2).min(WANTED.1);
+        }
+        if !key {
+            return;
+        }
         if let Some(last) = self.last_key {
-            self.gop = Some(at.saturating_sub(last).max(1));
+            let gop = at.saturating_sub(last).max(1);
+            let same = self.gop.is_some_and(|before| before.abs_diff(gop) <= frame.unsigned_abs() / 2);
+            self.steady = if same { self.steady.saturating_add(1) } else { 0 };
+            self.gop = Some(gop);
         }
         self.last_key = Some(at);
+    }
+
+    /// Whether to end the segment with a frame that ends at `end` and lasts `frame`, because the next one will be
+    /// a keyframe to end it before; `elapsed` and `into_part` as in [`at_key`](Self::at_key).
+    pub(super) fn foresees_key(&mut self, end: i64, frame: i64, elapsed: i64, into_part: i64) -> bool {
+        let due = self.last_key.zip(self.gop).map(|(key, gop)| key.saturating_add(gop));
+        self.foreseen = self.steady >= self.wanted
+            && due.is_some_and(|due| due.abs_diff(end) <= frame.unsigned_abs() / 2)
+            && self.at_key(elapsed, into_part);
+        self.foreseen
     }
 
     /// Forgets what the last epoch taught.
     pub(super) fn forget(&mut self) {
         self.gop = None;
         self.last_key = None;
+        self.steady = 0;
+        self.foreseen = false;
     }
 
     /// Distance between the last two keyframes, when it is too long to make segments of.
@@ -86,9 +121,7 @@ mod tests {
         for n in 0..frames {
             let at = n * frame;
             let key = n % gop == 0;
-            if key {
-                policy.saw_key(at);
-            }
+            policy.saw(at, frame, key);
             if at > start
                 && (key && policy.at_key(at - start, part * frame) || policy.over(at - start, frame))
             {
@@ -131,6 +164,26 @@ mod tests {
             let keyed = cut.iter().filter(|(_, keyed)| *keyed).count() as i64;
             assert!(keyed >= 3_000 / gop - 1, "gop {gop}: {keyed} segments begin with a keyframe");
         }
+    }
+
+    #[test]
+    fn a_keyframe_is_foreseen_at_a_steady_distance_and_doubted_after_one_that_did_not_come() {
+        let frame = 3_600;
+        let mut policy = Policy::new(180_000, 220_500, 12 * frame);
+        let (mut at, mut foreseen) = (0, Vec::new());
+        // Every fourth group is two frames longer than the others.
+        for (group, len) in [50, 50, 50, 52].into_iter().cycle().take(40).enumerate() {
+            for n in 0..len {
+                policy.saw(at, frame, n == 0);
+                at += frame;
+                if policy.foresees_key(at, frame, (n + 1) * frame, (n % 12 + 1) * frame) {
+                    foreseen.push((group, n + 1));
+                }
+            }
+        }
+        // The third group of fifty, rightly; the longer one, wrongly; once more wrongly after two distances that
+        // agreed; and never again, for there are no four that do.
+        assert_eq!(foreseen, [(2, 50), (3, 50), (7, 50)]);
     }
 
     #[test]

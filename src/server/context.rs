@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::control::{Access, Metrics};
+use crate::control::{Access, Metrics, Settings};
 use crate::live::Registry;
 use crate::media::Limits;
 
@@ -16,6 +16,8 @@ pub(super) struct Context {
     pub(super) access: Access,
     /// Who is live.
     pub(super) registry: Registry,
+    /// On which terms publishers come.
+    pub(super) settings: Settings,
     /// What is counted.
     pub(super) metrics: Metrics,
     /// Bounds.
@@ -42,10 +44,11 @@ pub(super) struct Drain(watch::Receiver<Phase>);
 
 impl Context {
     /// A context that is serving.
-    pub(super) fn new(access: Access, registry: Registry, limits: Arc<Limits>) -> Self {
+    pub(super) fn new(access: Access, registry: Registry, settings: Settings) -> Self {
+        let limits = Arc::new(settings.limits.clone());
         let holds = Admission::new(limits.http.holds, limits.http.holds_per_address);
         let (phase, _) = watch::channel(Phase::Serving);
-        Self { access, registry, metrics: Metrics::new(), limits, holds, phase }
+        Self { access, registry, settings, metrics: Metrics::new(), limits, holds, phase }
     }
 
     /// Where the server is.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Instant;
 
-use crate::live::{self, Expect, Publisher};
+use crate::live::{self, Expect, Ouster, Publisher};
 use crate::media::Now;
-use crate::rtmp::{Announcement, Discard, Discarded, Output, PublishRequest};
+use crate::rtmp::{Announcement, Discard, Discarded, Output};
 
 use super::context::Context;
 use super::log::Escaped;
@@ -13,31 +14,35 @@ use super::log::Escaped;
 /// Discarded things told of one publish; past it they are only counted.
 const TOLD: u32 = 5;
 
-/// One encoder being live on one stream. Dropping it ends the generation.
+/// One encoder being live on one stream, until [`finish`](Self::finish) or [`leave`](Self::leave).
 pub(super) struct Ingest<'a> {
     context: &'a Context,
     publisher: Publisher,
     peer: SocketAddr,
     discards: u32,
+    _counted: Counted<'a>,
+}
+
+/// One more publisher, for as long as it lives.
+struct Counted<'a>(&'a Context);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.publishers.dec();
+    }
 }
 
 impl<'a> Ingest<'a> {
     /// A publish that was just accepted.
-    pub(super) fn new(
-        context: &'a Context,
-        publisher: Publisher,
-        peer: SocketAddr,
-        request: &PublishRequest,
-    ) -> Self {
+    pub(super) fn new(context: &'a Context, publisher: Publisher, peer: SocketAddr, encoder: &str) -> Self {
         context.metrics.publishes.inc();
         context.metrics.publishers.inc();
         let generation = publisher.generation();
-        let encoder = request.encoder.as_deref().unwrap_or_default();
         tracing::info!(
             stream = %generation.name(), generation = %generation.id(), %peer, encoder = %Escaped(encoder),
             "publish_started"
         );
-        Self { context, publisher, peer, discards: 0 }
+        Self { context, publisher, peer, discards: 0, _counted: Counted(context) }
     }
 
     /// Takes what the session found.
@@ -65,9 +70,34 @@ impl<'a> Ingest<'a> {
         Ok(())
     }
 
+    /// When [`tick`](Self::tick) is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.publisher.deadline()
+    }
+
+    /// Keeps up the stream's cadence while nothing comes.
+    pub(super) fn tick(&mut self, now: Now) {
+        self.publisher.tick(now);
+    }
+
+    /// Watches for another encoder that takes over.
+    pub(super) fn ouster(&self) -> Ouster {
+        self.publisher.ouster()
+    }
+
     /// Ends the generation and says why.
-    pub(super) fn end(self, reason: impl fmt::Display) {
-        tracing::info!(stream = %self.name(), peer = %self.peer, %reason, "publish_ended");
+    pub(super) fn finish(self, reason: impl fmt::Display) {
+        self.said("publish_ended", &reason);
+        self.publisher.finish();
+    }
+
+    /// Leaves the generation to whoever goes on with it within its grace, and says why.
+    pub(super) fn leave(self, reason: impl fmt::Display) {
+        self.said("publish_lost", &reason);
+    }
+
+    fn said(&self, event: &'static str, reason: &dyn fmt::Display) {
+        tracing::info!(stream = %self.name(), peer = %self.peer, %reason, "{event}");
     }
 
     fn name(&self) -> &crate::media::StreamName {
@@ -83,12 +113,6 @@ impl<'a> Ingest<'a> {
             let reason = discarded.reason.to_string();
             tracing::warn!(stream = %self.name(), reason = %Escaped(&reason), "input_discarded");
         }
-    }
-}
-
-impl Drop for Ingest<'_> {
-    fn drop(&mut self) {
-        self.context.metrics.publishers.dec();
     }
 }
 

@@ -10,32 +10,39 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::control::{Claim, Limit, Verdict};
+use crate::control::Limit;
+use crate::live::Ouster;
 use crate::media::Now;
-use crate::rtmp::{CloseReason, Error, Output, PublishRequest, Rejection, Session};
+use crate::rtmp::{CloseReason, Error, Output, Rejection, Session};
 
 use super::admission::{Admission, Full};
 use super::clock::Clock;
 use super::context::Context;
+use super::gate::{self, Ruling, Waiting};
 use super::ingest::Ingest;
 use super::listen;
+use super::tls::Handshake;
 
 /// Read at once before a publish is accepted: nobody has earned more yet.
 const EARLY_READ: usize = 4 * 1024;
-/// Read at once from a publisher.
-const READ: usize = 64 * 1024;
+/// Read at once from a publisher: most frames whole. It is memory of every publish, and a keyframe's few more
+/// reads are nothing beside it.
+const READ: usize = 32 * 1024;
 /// What an encoder is told when the server drains.
 const STOPPING: &str = "the server is stopping";
+/// What an encoder is told whose stream another one takes over.
+const OUSTED: &str = "another encoder has taken over the stream";
 /// How long a closing connection may take to read the reason.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Accepts encoders until the server drains; each connection's task holds a clone of `open` until it ends.
 pub(super) async fn serve(
     listener: TcpListener,
+    tls: Option<Handshake>,
     context: Arc<Context>,
     admission: Arc<Admission>,
     open: mpsc::Sender<()>,
@@ -50,10 +57,10 @@ pub(super) async fn serve(
         match admission.admit(peer.ip()) {
             Ok(permit) => {
                 listen::tune_ingest(&stream);
-                let (context, open) = (context.clone(), open.clone());
+                let (context, open, tls) = (context.clone(), open.clone(), tls.clone());
                 tokio::spawn(async move {
                     context.metrics.rtmp_connections.inc();
-                    converse(stream, peer, &context).await;
+                    greet(stream, tls, peer, &context).await;
                     context.metrics.rtmp_connections.dec();
                     drop((permit, open));
                 });
@@ -79,7 +86,20 @@ enum End {
     Io(#[from] io::Error),
 }
 
-async fn converse(mut stream: TcpStream, peer: SocketAddr, context: &Context) {
+/// Shakes hands where that is asked for, and begins the conversation.
+async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, context: &Context) {
+    let Some(tls) = tls else { return converse(stream, peer, context).await };
+    let mut drain = context.drain();
+    let shaken = tokio::select! {
+        shaken = tls.shake(stream, peer.ip(), |stream| stream, &context.metrics) => shaken,
+        () = drain.started() => None,
+    };
+    if let Some(stream) = shaken {
+        converse(stream, peer, context).await;
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: SocketAddr, context: &Context) {
     let mut driver = Driver::new(peer, context);
     let end = driver.run(&mut stream).await;
     match &end {
@@ -88,7 +108,8 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, context: &Context) {
         End::Hangup | End::Closed(_) | End::Io(_) => {}
     }
     match driver.ingest.take() {
-        Some(ingest) => ingest.end(&end),
+        // It did not say that it was done: it may be back.
+        Some(ingest) => ingest.leave(&end),
         // Strangers come and go; they do not fill the log.
         None => tracing::debug!(%peer, reason = %end, "rtmp_closed"),
     }
@@ -99,11 +120,19 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, context: &Context) {
 }
 
 /// Lets the peer read the last status: closing with its bytes unread would reset the connection.
-async fn farewell(stream: &mut TcpStream) -> io::Result<()> {
+async fn farewell(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     stream.shutdown().await?;
     let mut sink = [0; EARLY_READ];
     while stream.read(&mut sink).await? > 0 {}
     Ok(())
+}
+
+/// Writes what is taken of `bytes`; of nothing, what TLS kept back when its socket was full.
+async fn send(output: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() {
+        return output.flush().await.map(|()| 0);
+    }
+    output.write(bytes).await
 }
 
 struct Driver<'a> {
@@ -113,8 +142,14 @@ struct Driver<'a> {
     ingest: Option<Ingest<'a>>,
     /// A refusal, and when to say it.
     refusal: Option<(Instant, Rejection)>,
+    /// A granted request whose stream is being taken over.
+    waiting: Option<Waiting>,
+    /// What the encoder calls itself.
+    encoder: Option<String>,
     outbound: VecDeque<Bytes>,
     queued: usize,
+    /// Whether something was written that may not have reached the socket yet.
+    unflushed: bool,
     /// Why it ends, once what is queued is written, and by when that must be done.
     end: Option<(End, Instant)>,
 }
@@ -123,25 +158,39 @@ impl<'a> Driver<'a> {
     fn new(peer: SocketAddr, context: &'a Context) -> Self {
         let session = Session::new(Clock::mono(), context.limits.clone());
         let outbound = VecDeque::new();
-        Self { context, peer, session, ingest: None, refusal: None, outbound, queued: 0, end: None }
+        Self {
+            context,
+            peer,
+            session,
+            ingest: None,
+            refusal: None,
+            waiting: None,
+            encoder: None,
+            outbound,
+            queued: 0,
+            unflushed: false,
+            end: None,
+        }
     }
 
-    async fn run(&mut self, stream: &mut TcpStream) -> End {
-        let (mut input, mut output) = stream.split();
+    async fn run(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> End {
+        let (mut input, mut output) = tokio::io::split(stream);
         let mut drain = self.context.drain();
         // Kept across turns: beginning a wait anew at every read costs more than the read's own bookkeeping.
         let mut drained = pin!(drain.started());
         let mut stopping = false;
         let mut buffer = vec![0; EARLY_READ];
         let mut sleep = pin!(tokio::time::sleep(FAREWELL));
+        let mut ouster = None;
         let mut now = Clock::now();
         loop {
             self.drain(now);
-            if let Some((end, _)) = self.end.take_if(|_| self.outbound.is_empty()) {
+            if let Some((end, _)) = self.end.take_if(|_| self.outbound.is_empty() && !self.unflushed) {
                 return end;
             }
-            if self.ingest.is_some() && buffer.len() < READ {
+            if let Some(ingest) = self.ingest.as_ref().filter(|_| buffer.len() < READ) {
                 buffer.resize(READ, 0);
+                ouster = Some(ingest.ouster());
             }
             // Deadlines mostly move away: a timer that fires early costs a look, moving it costs at every read.
             let due = self.due(now.mono);
@@ -156,9 +205,14 @@ impl<'a> Driver<'a> {
                     stopping = true;
                     self.session.finish(&Rejection::shutdown(STOPPING));
                     // The stream ends now, whether or not the encoder hears of it.
-                    self.ingest.take().into_iter().for_each(|ingest| ingest.end(STOPPING));
+                    self.ingest.take().into_iter().for_each(|ingest| ingest.finish(STOPPING));
                 }
-                wrote = output.write(&front), if !front.is_empty() => match wrote {
+                () = ousted(&mut ouster), if self.ingest.is_some() => {
+                    now = Clock::now();
+                    self.session.finish(&Rejection::bad_name(OUSTED));
+                    self.ingest.take().into_iter().for_each(|ingest| ingest.leave(OUSTED));
+                }
+                wrote = send(&mut output, &front), if !front.is_empty() || self.unflushed => match wrote {
                     Ok(count) => self.wrote(count),
                     Err(error) => return error.into(),
                 },
@@ -180,7 +234,7 @@ impl<'a> Driver<'a> {
 
     /// Whether bytes are wanted: not while a publish is being judged, nor after the end.
     fn reads(&self) -> bool {
-        self.refusal.is_none() && self.end.is_none()
+        self.refusal.is_none() && self.waiting.is_none() && self.end.is_none()
     }
 
     fn heard(&mut self, bytes: &[u8], now: Now) {
@@ -190,6 +244,7 @@ impl<'a> Driver<'a> {
     }
 
     fn wrote(&mut self, count: usize) {
+        self.unflushed = count > 0;
         self.queued = self.queued.saturating_sub(count);
         if let Some(front) = self.outbound.front_mut() {
             front.advance(count.min(front.len()));
@@ -202,15 +257,28 @@ impl<'a> Driver<'a> {
         let far = now + self.context.limits.rtmp.idle;
         let refusal = self.refusal.as_ref().map(|(at, _)| *at);
         let end = self.end.as_ref().map(|(_, by)| *by);
-        [self.session.deadline(), refusal, end].into_iter().flatten().fold(far, Instant::min)
+        let waiting = self.waiting.as_ref().map(Waiting::due);
+        let cadence = self.ingest.as_ref().and_then(Ingest::deadline);
+        [self.session.deadline(), refusal, waiting, cadence, end]
+            .into_iter()
+            .flatten()
+            .fold(far, Instant::min)
     }
 
     fn check(&mut self, now: Now) {
         if let Some((_, reason)) = self.refusal.take_if(|(at, _)| *at <= now.mono) {
             self.session.reject(&reason);
         }
+        if let Some(waiting) = self.waiting.take_if(|waiting| waiting.due() <= now.mono) {
+            let ruling = gate::ask(self.context, self.peer, waiting, now);
+            self.rule(ruling);
+        }
+        if let Some(ingest) = self.ingest.as_mut().filter(|i| i.deadline().is_some_and(|at| at <= now.mono)) {
+            ingest.tick(now);
+        }
         if self.end.as_ref().is_some_and(|(_, by)| *by <= now.mono) {
             self.outbound.clear();
+            self.unflushed = false;
         } else if self.session.deadline().is_some_and(|at| at <= now.mono) {
             let result = self.session.handle_timeout(now.mono);
             self.settle(result, now);
@@ -233,9 +301,13 @@ impl<'a> Driver<'a> {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Send(bytes) => self.send(bytes),
-                Output::PublishRequested(request) => self.judge(&request, now),
+                Output::PublishRequested(request) => {
+                    self.encoder.clone_from(&request.encoder);
+                    let ruling = gate::judge(self.context, self.peer, &request, now);
+                    self.rule(ruling);
+                }
                 Output::Unpublished => {
-                    self.ingest.take().into_iter().for_each(|ingest| ingest.end("the encoder is done"));
+                    self.ingest.take().into_iter().for_each(|ingest| ingest.finish("the encoder is done"));
                 }
                 Output::Close(reason) => self.close(End::Closed(reason)),
                 media => {
@@ -243,7 +315,7 @@ impl<'a> Driver<'a> {
                         && let Err(error) = ingest.take(media, now)
                     {
                         self.session.finish(&Rejection::failed(error.to_string()));
-                        self.ingest.take().into_iter().for_each(|ingest| ingest.end(&error));
+                        self.ingest.take().into_iter().for_each(|ingest| ingest.finish(&error));
                     }
                 }
             }
@@ -259,23 +331,24 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn judge(&mut self, request: &PublishRequest, now: Now) {
-        let claim =
-            Claim { path: &request.path, key: request.key.as_ref(), address: self.peer.ip(), now: now.mono };
-        match self.context.access.authorize(&claim) {
-            Verdict::Allow(name) => match self.context.registry.publish(&name, now) {
-                Ok(publisher) => {
-                    self.session.accept();
-                    self.ingest = Some(Ingest::new(self.context, publisher, self.peer, request));
-                }
-                Err(error) => self.session.reject(&Rejection::bad_name(error.to_string())),
-            },
-            Verdict::Refuse { reason, delay } => {
-                self.context.metrics.refused_auth.inc();
-                tracing::warn!(peer = %self.peer, %reason, "publish_refused");
-                self.refusal = Some((now.mono + delay, Rejection::bad_name(reason.to_string())));
+    fn rule(&mut self, ruling: Ruling) {
+        match ruling {
+            Ruling::Publish(publisher) => {
+                self.session.accept();
+                let encoder = self.encoder.take().unwrap_or_default();
+                self.ingest = Some(Ingest::new(self.context, *publisher, self.peer, &encoder));
             }
+            Ruling::Refuse(rejection, at) => self.refusal = Some((at, rejection)),
+            Ruling::Wait(waiting) => self.waiting = Some(waiting),
         }
+    }
+}
+
+/// Returns when the publisher is asked to make room; never, while there is none.
+async fn ousted(ouster: &mut Option<Ouster>) {
+    match ouster {
+        Some(ouster) => ouster.ousted().await,
+        None => std::future::pending().await,
     }
 }
 

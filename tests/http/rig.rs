@@ -95,8 +95,13 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// Publishes to `rtmp://SERVER/live/PATH`.
     pub(crate) fn start(server: &Server, path: &str) -> Self {
+        Self::start_at(server.at.rtmp, path)
+    }
+
+    /// Publishes to `rtmp://AT/live/PATH`.
+    pub(crate) fn start_at(at: SocketAddr, path: &str) -> Self {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bbb_720p25_avc_aac.mp4").into();
-        let url = format!("rtmp://{}/live/{path}", server.at.rtmp);
+        let url = format!("rtmp://{at}/live/{path}");
         let options = publish::Options { file, url, repeat: true };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(publish::run(options, async {
@@ -109,6 +114,12 @@ impl Encoder {
     pub(crate) async fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
         self.task.await.unwrap().unwrap();
+    }
+
+    /// Breaks the connection without a word, as a crash does.
+    pub(crate) async fn crash(self) {
+        self.task.abort();
+        let _ = self.task.await;
     }
 
     /// Waits until the server ends it, and returns what it was told.

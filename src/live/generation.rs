@@ -1,0 +1,175 @@
+//! Generation: one run of a stream, as its readers and its registry know it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::ring::{Changes, Rendition};
+use crate::media::{Now, StreamName, TrackId, WallTime};
+
+/// Twelve hexadecimal characters, drawn anew for every generation: URLs are never used twice.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GenerationId(String);
+
+impl GenerationId {
+    pub(super) fn draw() -> Self {
+        let mut bytes = [0_u8; 8];
+        // Without entropy the id is still unlike its predecessors by the address of a fresh allocation.
+        if getrandom::fill(&mut bytes).is_err() {
+            let fresh = Box::new(0_u8);
+            bytes = (std::ptr::from_ref(&*fresh).addr() as u64).to_be_bytes();
+        }
+        Self(format!("{:012x}", u64::from_be_bytes(bytes) & 0xFFFF_FFFF_FFFF))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for GenerationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One run of a stream as its readers know it.
+#[derive(Debug)]
+pub struct Generation {
+    id: GenerationId,
+    name: StreamName,
+    started: WallTime,
+    renditions: OnceLock<Arc<[Arc<Rendition>]>>,
+    ended: OnceLock<Instant>,
+    states: watch::Sender<()>,
+    born: Instant,
+    /// Microseconds from `born` to the last frame.
+    heard: AtomicU64,
+    /// Whose source it is: the fingerprint of the key that was accepted.
+    credential: AtomicU64,
+    /// Counts requests to make room for another source.
+    ousts: watch::Sender<u64>,
+}
+
+impl Generation {
+    pub(super) fn new(name: StreamName, credential: u64, now: Now) -> Arc<Self> {
+        Arc::new(Self {
+            id: GenerationId::draw(),
+            name,
+            started: now.wall,
+            renditions: OnceLock::new(),
+            ended: OnceLock::new(),
+            states: watch::Sender::new(()),
+            born: now.mono,
+            heard: AtomicU64::new(0),
+            credential: AtomicU64::new(credential),
+            ousts: watch::Sender::new(0),
+        })
+    }
+
+    /// Its part of every URL.
+    pub fn id(&self) -> &GenerationId {
+        &self.id
+    }
+
+    /// The stream it is a run of.
+    pub fn name(&self) -> &StreamName {
+        &self.name
+    }
+
+    /// When its publisher was accepted.
+    pub fn started(&self) -> WallTime {
+        self.started
+    }
+
+    /// Its renditions, video first; empty until the tracks are settled.
+    pub fn renditions(&self) -> Arc<[Arc<Rendition>]> {
+        self.renditions.get().cloned().unwrap_or_default()
+    }
+
+    /// The rendition of one track.
+    pub fn rendition(&self, track: TrackId) -> Option<Arc<Rendition>> {
+        self.renditions.get()?.iter().find(|rendition| rendition.id() == track).cloned()
+    }
+
+    /// Whether a player can start: every rendition lists a part.
+    pub fn playable(&self) -> bool {
+        self.renditions.get().is_some_and(|all| all.iter().all(|rendition| rendition.view().playable()))
+    }
+
+    /// Whether it is over.
+    pub fn ended(&self) -> bool {
+        self.ended.get().is_some()
+    }
+
+    /// Watches for its becoming playable and its end.
+    pub fn changes(&self) -> Changes {
+        Changes(self.states.subscribe())
+    }
+
+    pub(super) fn settle(&self, renditions: Vec<Arc<Rendition>>) {
+        // Set once by the one publisher; a second call would be ignored.
+        let _first = self.renditions.set(renditions.into());
+    }
+
+    pub(super) fn wake(&self) {
+        self.states.send_replace(());
+    }
+
+    pub(super) fn end(&self, at: Instant) {
+        let _first = self.ended.set(at);
+        self.wake();
+    }
+
+    /// When it ended.
+    pub(super) fn ended_at(&self) -> Option<Instant> {
+        self.ended.get().copied()
+    }
+
+    /// Notes that its source is alive.
+    pub(super) fn hear(&self, at: Instant) {
+        let micros = at.saturating_duration_since(self.born).as_micros();
+        self.heard.store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long its source has been silent.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        let heard = self.born + Duration::from_micros(self.heard.load(Ordering::Relaxed));
+        now.saturating_duration_since(heard)
+    }
+
+    pub(super) fn credential(&self) -> u64 {
+        self.credential.load(Ordering::Relaxed)
+    }
+
+    /// Another source goes on with it.
+    pub(super) fn belongs_to(&self, credential: u64) {
+        self.credential.store(credential, Ordering::Relaxed);
+    }
+
+    /// Asks its source to make room.
+    pub(super) fn oust(&self) {
+        self.ousts.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn ouster(&self) -> Ouster {
+        Ouster(self.ousts.subscribe())
+    }
+}
+
+/// A wait for the request to make room for another source.
+#[derive(Debug)]
+pub struct Ouster(watch::Receiver<u64>);
+
+impl Ouster {
+    /// Returns when the publisher it came from is to be dropped; never, while none is asked to be.
+    pub async fn ousted(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Publishers that drop and come back, and second ones, seen by a player over real sockets.
+
+use std::time::{Duration, Instant};
+
+use rillcast::live::Takeover;
+
+use crate::rig::{Encoder, Server, get, playable, settings};
+
+async fn playlist(server: &Server, folder: &str) -> String {
+    let (head, body) = get(server.at.http, &format!("{folder}media.m3u8"), "").await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    body
+}
+
+/// Waits until the playlist of `folder` holds `what`.
+async fn until(server: &Server, folder: &str, what: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let body = playlist(server, folder).await;
+        if body.contains(what) {
+            return body;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "no {what} in {body}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Hostile case 35.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoder_that_crashes_and_returns_goes_on_in_the_same_playlist() {
+    let server = Server::start(settings()).await;
+    let encoder = Encoder::start(&server, "cam");
+    let folder = playable(&server, "cam").await;
+    until(&server, &folder, "#EXTINF").await;
+    encoder.crash().await;
+    let body = until(&server, &folder, "GAP=YES").await;
+    assert!(!body.contains("#EXT-X-ENDLIST"));
+    let encoder = Encoder::start(&server, "cam");
+    let body = until(&server, &folder, "#EXT-X-DISCONTINUITY\n").await;
+    assert_eq!(body.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{body}");
+    assert_eq!(body.matches("#EXT-X-MAP").count(), 1, "the configuration did not change: {body}");
+    assert_eq!(playable(&server, "cam").await, folder, "the same generation");
+    encoder.stop().await;
+    until(&server, &folder, "#EXT-X-ENDLIST").await;
+}
+
+/// Hostile case 36.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoder_that_stays_away_ends_its_stream_with_the_grace() {
+    let server =
+        Server::start(rillcast::control::Settings { grace: Duration::from_secs(1), ..settings() }).await;
+    let encoder = Encoder::start(&server, "cam");
+    let folder = playable(&server, "cam").await;
+    encoder.crash().await;
+    until(&server, &folder, "#EXT-X-ENDLIST").await;
+    let encoder = Encoder::start(&server, "cam");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_ne!(playable(&server, "cam").await, folder, "another generation");
+    encoder.stop().await;
+}
+
+/// Hostile case 37, one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_encoder_takes_over_where_the_operator_says_so() {
+    let server =
+        Server::start(rillcast::control::Settings { takeover: Takeover::Always, ..settings() }).await;
+    let first = Encoder::start(&server, "cam");
+    let folder = playable(&server, "cam").await;
+    let second = Encoder::start(&server, "cam");
+    assert!(first.refused().await.contains("taken over"));
+    until(&server, &folder, "#EXT-X-DISCONTINUITY\n").await;
+    second.stop().await;
+}

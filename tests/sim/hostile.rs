@@ -1,0 +1,87 @@
+//! Encoders that go to extremes: composition offsets at the ends of their range, and keyframes without end.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use rillcast::live::{Expect, Registry, Settings};
+use rillcast::media::{RingLimits, StreamName, TrackId};
+
+use crate::source::{Source, epoch};
+use crate::watch::Sample;
+use crate::{now_at, publish_frames};
+
+/// The widest offsets an FLV tag can carry, in milliseconds.
+const WIDEST: [i64; 4] = [(1 << 23) - 1, -(1 << 23), -40, 1];
+
+/// Presentation time minus the first picture's, by payload.
+fn presented(samples: &[Sample]) -> BTreeMap<Vec<u8>, i64> {
+    samples.iter().map(|sample| (sample.payload.clone(), sample.dts + sample.cts)).collect()
+}
+
+/// Hostile case 30: offsets that are negative or as large as they can be bend one picture's time and no other's.
+#[test]
+fn extreme_composition_offsets_move_no_other_picture() {
+    for delay in [0, 2] {
+        let source = Source { delay, ..Source::default() };
+        let start = epoch();
+        let honest = publish_frames(&source, source.frames(12, start), start, Settings::default());
+        let honest = presented(&honest.assert_nothing_lost(TrackId::VIDEO));
+        for offset in WIDEST {
+            let mut sent = source.frames(12, start);
+            let mut pictures = sent.iter_mut().filter(|one| one.frame.track == TrackId::VIDEO);
+            let odd = &mut pictures.nth(130).unwrap().frame;
+            let odd_one = odd.payload.to_vec();
+            let moved = offset - odd.cts;
+            odd.cts = offset;
+            let outcome = publish_frames(&source, sent, start, Settings::default());
+            let samples = outcome.assert_nothing_lost(TrackId::VIDEO);
+            assert!(samples.iter().all(|sample| sample.duration == 3_600), "every picture lasts a frame");
+            for (payload, pts) in presented(&samples) {
+                let want = honest[&payload] + if payload == odd_one { moved * 90 } else { 0 };
+                assert!((pts - want).abs() <= 90, "offset {offset}, delay {delay}: {pts}, not {want}");
+            }
+        }
+    }
+}
+
+/// Hostile case 30: what the first keyframe's offset says is taken off every other, whatever it is.
+#[test]
+fn an_extreme_offset_of_the_first_keyframe_ends_nothing() {
+    for offset in WIDEST {
+        let source = Source { audio_rate: None, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(12, start);
+        sent.iter_mut().find(|one| one.frame.track == TrackId::VIDEO).unwrap().frame.cts = offset;
+        let outcome = publish_frames(&source, sent, start, Settings::default());
+        let samples = outcome.assert_nothing_lost(TrackId::VIDEO);
+        assert_eq!((samples[0].cts, samples[0].dts), (0, 90_000), "offset {offset}");
+        assert!(samples.windows(2).all(|pair| pair[1].dts == pair[0].dts + 3_600));
+    }
+}
+
+/// Hostile case 28: keyframes only, at 50 Mb/s: segments, and memory within its bound.
+#[test]
+fn keyframes_without_end_stay_within_the_rings_bytes() {
+    let source = Source { gop: 1, audio_rate: None, ..Source::default() };
+    let (start, limits) = (epoch(), RingLimits::default());
+    let registry = Registry::new(Settings::default());
+    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
+    let generation = publisher.generation().clone();
+    publisher.expect(Expect { video: Some(true), audio: Some(false), ..Expect::default() });
+    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    // 25 of them a second; all pictures share these bytes, the ring counts them all the same.
+    let payload = Bytes::from(vec![0; 250_000]);
+    let mut most = 0;
+    for mut one in source.frames(60, start) {
+        one.frame.payload = payload.clone();
+        publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
+        let Some(rendition) = generation.rendition(TrackId::VIDEO) else { continue };
+        let view = rendition.view();
+        let kept: u64 = view.segments.iter().map(|segment| segment.len()).sum();
+        most = most.max(kept);
+        assert!(kept <= limits.bytes as u64, "{kept} bytes are kept");
+        let frames = rendition.frames().lock().unwrap().bytes();
+        assert!(frames <= limits.bytes, "{frames} bytes of frames are kept");
+    }
+    assert!(most > 30 << 20, "only {most} bytes were ever kept");
+}
