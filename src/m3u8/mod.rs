@@ -7,6 +7,7 @@
 
 mod attributes;
 mod date;
+mod date_range;
 mod media;
 mod multivariant;
 mod parse;
@@ -14,6 +15,7 @@ mod seconds;
 mod skip;
 mod tags;
 
+pub use self::date_range::{DateRange, Value};
 pub use self::media::{Head, Media, Open, Segment};
 pub use self::multivariant::{Audio, IFrames, Multivariant, Variant};
 pub use self::parse::{Error, Fault};
