@@ -13,6 +13,7 @@ mod parse;
 mod seconds;
 mod tags;
 
+pub use self::date::parse as parse_date;
 pub use self::media::{Head, Media, Open, Segment};
 pub use self::multivariant::{Audio, Multivariant, Variant};
 pub use self::parse::{Error, Fault};
