@@ -92,8 +92,10 @@ pub fn reports(
     }
     for sibling in siblings.iter().filter(|sibling| sibling.uri != own) {
         let Some((_, report)) = reports.iter().find(|(uri, _)| uri == sibling.uri) else {
-            // Reports are what low-latency players switch by; others do not need them.
-            if listing.has_parts() {
+            // Reports are what low-latency players switch by; others do not need them. One that has nothing
+            // yet cannot be reported.
+            let begun = sibling.now.or(sibling.before).is_some_and(|seen| !seen.entries.is_empty());
+            if begun && listing.has_parts() {
                 findings.add(Rule::ReportMissing, Place::WHOLE, "no report", sibling.uri);
             }
             continue;

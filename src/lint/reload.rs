@@ -42,6 +42,9 @@ const ON_THE_WAY: Duration = Duration::from_secs(1);
 /// Holds a reload to the rules.
 pub fn reload(reload: &Reload<'_>) -> Vec<Finding> {
     let mut findings = Findings::default();
+    if reload.answer.is_some_and(|answer| answer.skip.is_some()) {
+        findings.add(Rule::SkipUnasked, Place::WHOLE, "EXT-X-SKIP", "the whole playlist");
+    }
     let ended = reload.answer.is_some_and(|answer| answer.ended);
     let longest = Duration::from_secs(reload.target.saturating_mul(3)).saturating_add(ON_THE_WAY);
     if reload.waited > longest {
