@@ -80,6 +80,7 @@ fn view() -> View {
         open: Some(OpenSegment { head: head(open, &init), parts: vec![part(open, 0), part(open, 1)] }),
         next_msn: open,
         next_part: open * PARTS + 2,
+        next_init: None,
         reports: vec![Report { track: TrackId::AUDIO, last: PartPos { msn: open, part: 1 } }],
         ended: false,
         bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },
@@ -110,6 +111,14 @@ fn render(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn first_gzip_reader(bencher: Bencher<'_, '_>) {
     let request = blocking(true);
+    bencher.with_inputs(view).bench_refs(|view| ready(view, &request));
+}
+
+/// The same of a delta update, which leaves nine of the fifteen segments out.
+#[divan::bench]
+fn first_gzip_reader_of_a_delta(bencher: Bencher<'_, '_>) {
+    let query = format!("_HLS_msn={}&_HLS_part=1&_HLS_skip=YES", BEFORE + SEGMENTS);
+    let request = Request { directives: Directives::parse(Some(&query)), ..blocking(true) };
     bencher.with_inputs(view).bench_refs(|view| ready(view, &request));
 }
 

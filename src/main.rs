@@ -68,6 +68,21 @@ struct Serve {
     /// Where players connect [default: 0.0.0.0:8080].
     #[arg(long, value_name = "ADDR")]
     http: Option<String>,
+    /// Where players connect over TLS [default with a certificate: 0.0.0.0:8443].
+    #[arg(long, value_name = "ADDR")]
+    https: Option<String>,
+    /// Where encoders connect over TLS [default with a certificate: 0.0.0.0:1936].
+    #[arg(long, value_name = "ADDR")]
+    rtmps: Option<String>,
+    /// Certificate for TLS, with those that lead to its root (PEM); read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// Private key of the certificate (PEM, mode 0600).
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// Make a certificate for this machine, and keep it in the data folder.
+    #[arg(long, value_enum, conflicts_with_all = ["tls_cert", "tls_key"])]
+    tls: Option<Tls>,
     /// Metrics and health; loopback only [default: 127.0.0.1:9080].
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
@@ -102,6 +117,12 @@ enum Latency {
     Balanced,
     /// Whole segments only.
     Standard,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Tls {
+    /// Players and encoders must be told to trust it.
+    SelfSigned,
 }
 
 fn main() -> ExitCode {
@@ -204,8 +225,19 @@ fn check(settings: &Settings) -> Result<(), server::Error> {
         (false, []) => "main, made at the first start".to_owned(),
         (false, names) => names.join(", "),
     };
+    let identity = server::identity(settings, server::Clock::now().wall)?;
+    let secure = match (settings.https(), settings.rtmps(), identity) {
+        (Some(https), Some(rtmps), Some(identity)) => {
+            let (until, fingerprint) = (identity.not_after(), identity.fingerprint());
+            format!("https     {https}\nrtmps     {rtmps}\ncert      until {until}, SHA-256 {fingerprint}\n")
+        }
+        (Some(https), Some(rtmps), None) => {
+            format!("https     {https}\nrtmps     {rtmps}\ncert      self-signed\n")
+        }
+        _ => String::new(),
+    };
     print(&format!(
-        "configuration is valid\nrtmp      {}\nhttp      {}\nadmin     {}\ndata      {}\nstreams   {publish}\n\
+        "configuration is valid\nrtmp      {}\nhttp      {}\nadmin     {}\n{secure}data      {}\nstreams   {publish}\n\
          part      {part}\nsegment   {:?}\nwindow    {:?}\n",
         settings.listen.rtmp,
         settings.listen.http,
@@ -249,12 +281,18 @@ impl Serve {
             ("listen.rtmp", self.rtmp),
             ("listen.http", self.http),
             ("listen.admin", self.admin),
+            ("listen.https", self.https),
+            ("listen.rtmps", self.rtmps),
+            ("tls.cert", self.tls_cert),
+            ("tls.key", self.tls_key),
             ("data", self.data),
             ("live.latency", latency),
             ("live.part", self.part),
             ("live.segment", self.segment),
         ];
-        let switches = [("open_publish", self.open_publish), ("demo", self.demo)];
+        let self_signed = matches!(self.tls, Some(Tls::SelfSigned));
+        let switches =
+            [("open_publish", self.open_publish), ("demo", self.demo), ("tls.self_signed", self_signed)];
         let texts = texts.into_iter().filter_map(|(key, text)| Some((key, Value::Text(text?))));
         let switches = switches.into_iter().filter(|(_, on)| *on).map(|(key, on)| (key, Value::Bool(on)));
         let sources = Sources {

@@ -132,6 +132,11 @@ fn a_stalled_input_leaves_gaps_at_the_promised_cadence() {
                 assert!(sent - came <= lost, "burst {burst}, {millis} ms, {track}: {came} of {sent}");
             }
             if late {
+                // Dates stay those of the source's clock, as if nothing had happened.
+                let last = stage.video().segments.values().last().unwrap();
+                let due = 1_800_000_000_000_000 + 25_000_000 - last.duration * 100 / 9;
+                let off = last.head.date_time.unix_micros - due;
+                assert!(off.abs() < 50_000, "{millis} ms: the last segment is dated {off} us off");
                 continue;
             }
             let sent: std::collections::HashMap<_, _> =

@@ -12,6 +12,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "these tests measure real time")]
 
+#[path = "e2e/browser.rs"]
+mod browser;
 #[path = "e2e/compare.rs"]
 mod compare;
 #[path = "e2e/delivery.rs"]

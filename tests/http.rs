@@ -22,3 +22,9 @@ mod playback;
 mod rig;
 #[path = "http/routes.rs"]
 mod routes;
+#[path = "http/tls.rs"]
+mod tls;
+#[path = "http/tls_rig.rs"]
+mod tls_rig;
+#[path = "http/transports.rs"]
+mod transports;

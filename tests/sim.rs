@@ -237,6 +237,31 @@ fn a_track_that_pauses_leaves_gaps_and_comes_back_in_time() {
     }
 }
 
+/// Pictures that stop for good leave gaps, and sound does not pile up behind them.
+#[test]
+fn sound_that_waits_for_pictures_waits_in_bounded_memory() {
+    let source = Source::default();
+    let start = epoch();
+    let registry = Registry::new(Settings::default());
+    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
+    let generation = publisher.generation().clone();
+    publisher.expect(Expect { video: Some(true), audio: Some(true), ..Expect::default() });
+    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let mut sent = Vec::new();
+    for one in source.frames(600, start) {
+        if one.frame.track == TrackId::AUDIO {
+            sent.push(one.frame.payload.clone());
+        } else if one.true_pts > 5_000_000 {
+            continue;
+        }
+        publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
+    }
+    let alive = sent.into_iter().filter(|payload| !payload.is_unique()).count();
+    // The window, what stays fetchable after it, and ten seconds that wait.
+    assert!(alive < 50 * 47, "{alive} frames of sound are kept");
+    assert!(generation.playable());
+}
+
 /// Hostile case 31: one stray timestamp of every kind, and clocks that jump for good.
 #[test]
 fn a_stray_timestamp_loses_no_frame_and_a_jump_begins_an_epoch() {

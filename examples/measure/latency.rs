@@ -11,8 +11,8 @@ use crate::stats::Summary;
 use crate::watch::{Notes, Way, follow, open};
 use crate::{Fault, Source, process};
 
-/// Parts that are left out while everybody gets into step.
-const WARM_UP: Duration = Duration::from_secs(2);
+/// What is left out while everybody gets into step, and the server learns how far keyframes are apart.
+const WARM_UP: Duration = Duration::from_secs(6);
 
 #[derive(Args, Clone)]
 pub(crate) struct Options {
@@ -56,20 +56,11 @@ async fn watch(options: &Options) -> Result<Vec<Notes>, Fault> {
     let media = open(&options.play, Duration::from_secs(15)).await?;
     let before = options.pid.map(process::look).transpose()?;
     let (way, until) = (options.way, Instant::now() + WARM_UP + Duration::from_secs(options.seconds));
-    let players: Vec<_> = (0..options.viewers)
-        .map(|_| {
-            let media = media.clone();
-            tokio::spawn(async move { follow(&media, way, until).await })
-        })
-        .collect();
-    let mut notes = Vec::new();
-    for player in players {
-        notes.push(player.await??);
-    }
+    let notes = follow(&media, way, options.viewers, until).await?;
     if let (Some(pid), Some(before)) = (options.pid, before) {
         let used = process::look(pid)?.cpu.saturating_sub(before.cpu);
-        let requests: usize = notes.iter().map(|notes| notes.len() * 2).sum();
-        println!("server: {:.1} us a request", used.as_secs_f64() * 1e6 / requests.max(1) as f64);
+        let parts: usize = notes.iter().map(Vec::len).sum();
+        println!("server: {:.1} us a player and part", used.as_secs_f64() * 1e6 / parts.max(1) as f64);
     }
     Ok(notes)
 }

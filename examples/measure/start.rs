@@ -26,6 +26,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     let mut spans = Vec::new();
     let mut rss = 0;
     for _ in 0..options.times {
+        if TcpStream::connect(&options.address).is_ok() {
+            return Err("something listens there already".into());
+        }
         let (program, arguments) = options.command.split_first().ok_or("no program")?;
         let begin = Instant::now();
         let mut command = Command::new(program);

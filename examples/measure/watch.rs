@@ -1,5 +1,6 @@
 //! Watch: players that wait for the next part, in the two ways that Low-Latency HLS has.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -14,6 +15,8 @@ use crate::publish::{Tail, tail};
 pub(crate) enum Way {
     /// The hinted part is asked for before it exists; the playlist is followed on another connection.
     Hint,
+    /// Hinted parts alone: one player follows the playlist and tells all others what it hints.
+    Part,
     /// A blocking reload is answered with a playlist; the part it lists is fetched then.
     Reload,
 }
@@ -63,17 +66,38 @@ pub(crate) async fn open(url: &str, patience: Duration) -> Result<Media, Fault> 
     }
 }
 
-/// Follows `media` until `until`.
-pub(crate) async fn follow(media: &Media, way: Way, until: Instant) -> Result<Notes, Fault> {
-    match way {
-        Way::Reload => reload(media, until).await,
-        Way::Hint => {
-            let (hints, hinted) = watch::channel(None);
-            let (playlist, parts) = tokio::join!(lead(media, until, hints), hint(media, until, hinted));
-            playlist?;
-            parts
-        }
+/// Has `players` follow `media` until `until`; answers each one's notes.
+pub(crate) async fn follow(
+    media: &Media,
+    way: Way,
+    players: usize,
+    until: Instant,
+) -> Result<Vec<Notes>, Fault> {
+    let media = Arc::new(media.clone());
+    let mut leaders = Vec::new();
+    let mut lead = || {
+        let (hints, hinted) = watch::channel(None);
+        leaders.push(tokio::spawn(lead(media.clone(), until, hints)));
+        hinted
+    };
+    let shared = (way == Way::Part).then(&mut lead);
+    let tasks: Vec<_> = (0..players)
+        .map(|_| match way {
+            Way::Reload => tokio::spawn(reload(media.clone(), until)),
+            Way::Hint | Way::Part => {
+                let hinted = shared.clone().unwrap_or_else(&mut lead);
+                tokio::spawn(hint(media.clone(), until, hinted))
+            }
+        })
+        .collect();
+    let mut notes = Vec::new();
+    for task in tasks {
+        notes.push(task.await??);
     }
+    for leader in leaders {
+        leader.await??;
+    }
+    Ok(notes)
 }
 
 fn blocking(media: &Media, next: &Next) -> String {
@@ -81,13 +105,13 @@ fn blocking(media: &Media, next: &Next) -> String {
     format!("{}{join}{}", media.path, next.query())
 }
 
-async fn reload(media: &Media, until: Instant) -> Result<Notes, Fault> {
+async fn reload(media: Arc<Media>, until: Instant) -> Result<Notes, Fault> {
     let mut connection = Connection::new(&media.authority);
     expect(connection.get(&media.path).await?, &media.path)?;
     let mut next = Next::read(&connection.text());
     let mut notes = Vec::new();
     while Instant::now() < until && !next.ended {
-        let path = blocking(media, &next);
+        let path = blocking(&media, &next);
         expect(connection.get(&path).await?, &path)?;
         let listed = Some(Instant::now());
         next = Next::read(&connection.text());
@@ -101,13 +125,13 @@ async fn reload(media: &Media, until: Instant) -> Result<Notes, Fault> {
 }
 
 /// Follows the playlist and passes on what it hints.
-async fn lead(media: &Media, until: Instant, hints: watch::Sender<Option<String>>) -> Result<(), Fault> {
+async fn lead(media: Arc<Media>, until: Instant, hints: watch::Sender<Option<String>>) -> Result<(), Fault> {
     let mut connection = Connection::new(&media.authority);
     expect(connection.get(&media.path).await?, &media.path)?;
     let mut next = Next::read(&connection.text());
     while Instant::now() < until && !next.ended {
         hints.send_replace(next.hint.as_ref().map(|hint| resolve(&media.path, hint)));
-        let path = blocking(media, &next);
+        let path = blocking(&media, &next);
         expect(connection.get(&path).await?, &path)?;
         next = Next::read(&connection.text());
     }
@@ -115,7 +139,7 @@ async fn lead(media: &Media, until: Instant, hints: watch::Sender<Option<String>
 }
 
 async fn hint(
-    media: &Media,
+    media: Arc<Media>,
     until: Instant,
     mut hints: watch::Receiver<Option<String>>,
 ) -> Result<Notes, Fault> {

@@ -6,6 +6,8 @@
 
 mod chunk;
 mod init;
+mod still;
 
 pub use self::chunk::{ChunkHead, Sample};
 pub use self::init::{Error, init};
+pub use self::still::still;

@@ -103,6 +103,22 @@ pub enum Fault {
         "open publishing lets anyone who can connect publish, so the RTMP listener must be on loopback: add --rtmp 127.0.0.1:{0}"
     )]
     OpenToAll(u16),
+    /// The same, of the listener with TLS.
+    #[error(
+        "open publishing lets anyone who can connect publish, so the RTMPS listener must be on loopback as well: add --rtmps 127.0.0.1:{0}"
+    )]
+    OpenToAllOverTls(u16),
+    /// A certificate without a key, or the other way round.
+    #[error("`tls.cert` and `tls.key` belong together: give both")]
+    HalfAPair,
+    /// A certificate from files and one made here.
+    #[error("`tls.self_signed` makes a certificate, `tls.cert` names one: choose one of them")]
+    TwoCertificates,
+    /// A listener with TLS and nothing to show on it.
+    #[error(
+        "`listen.https` and `listen.rtmps` need a certificate: set `tls.cert` and `tls.key`, or use --tls self-signed"
+    )]
+    NoCertificate,
     /// The admin listener has no token and no TLS yet.
     #[error("the admin listener has no password, so it must be on loopback: use --admin 127.0.0.1:{0}")]
     AdminToAll(u16),

@@ -28,6 +28,14 @@ pub struct Metrics {
     pub http_connections: Gauge,
     /// Requests held now.
     pub holds: Gauge,
+    /// TLS handshakes that failed for the peer's fault.
+    pub tls_failures: Counter,
+    /// Certificates taken into use while running.
+    pub tls_reloads: Counter,
+    /// Certificates refused while running: the one before stays.
+    pub tls_reload_failures: Counter,
+    /// When the certificate in use expires, in seconds since 1970; 0 without TLS.
+    pub tls_not_after: Gauge,
     requests: Family<RequestLabels, Counter>,
     limits: Family<LimitLabels, Counter>,
     registry: Registry,
@@ -75,6 +83,10 @@ pub enum Limit {
     Rtmp,
     /// Bytes waiting for an encoder that does not read.
     RtmpOutbound,
+    /// TLS handshakes in flight from one address.
+    TlsHandshakes,
+    /// A TLS handshake that did not end in time.
+    TlsTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -101,6 +113,10 @@ impl Metrics {
             discarded: Counter::default(),
             http_connections: Gauge::default(),
             holds: Gauge::default(),
+            tls_failures: Counter::default(),
+            tls_reloads: Counter::default(),
+            tls_reload_failures: Counter::default(),
+            tls_not_after: Gauge::default(),
             requests: Family::default(),
             limits: Family::default(),
             registry: Registry::with_prefix("rillcast"),
@@ -140,6 +156,12 @@ impl Metrics {
         r.register("discarded_frames", "Bad frames passed over", self.discarded.clone());
         r.register("http_connections", "Open HTTP connections", self.http_connections.clone());
         r.register("held_requests", "Requests held until their part exists", self.holds.clone());
+        r.register("tls_handshake_failures", "TLS handshakes that failed", self.tls_failures.clone());
+        r.register("tls_reloads", "Certificates taken into use while running", self.tls_reloads.clone());
+        let failures = self.tls_reload_failures.clone();
+        r.register("tls_reload_failures", "Certificates refused while running", failures);
+        let help = "When the certificate in use expires, since 1970; 0 without TLS";
+        r.register_with_unit("tls_certificate_expiry", help, Unit::Seconds, self.tls_not_after.clone());
         r.register("http_requests", "Answered requests by class and status", self.requests.clone());
         r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
     }

@@ -14,6 +14,7 @@ mod settings;
 mod store;
 mod stream;
 mod throttle;
+mod tls;
 mod value;
 mod verdict;
 
@@ -25,5 +26,6 @@ pub use self::metrics::{Limit, Metrics, RequestClass};
 pub use self::settings::{Latency, Listen, Settings};
 pub use self::store::{Store, StoreError};
 pub use self::stream::{DeclaredStream, Policy};
+pub use self::tls::{Certificate, Tls};
 pub use self::value::Value;
 pub use self::verdict::{Grant, Refused, Verdict};

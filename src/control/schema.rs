@@ -23,6 +23,7 @@ pub(super) struct Key {
 const ADDRESS: &str = "an address such as \"127.0.0.1:1935\"";
 const COUNT: &str = "a whole number above zero";
 const SIZE: &str = "a size such as \"50MiB\"";
+const FILE: &str = "a file";
 const FLAG: &str = "true or false";
 
 macro_rules! key {
@@ -43,7 +44,12 @@ pub(super) const KEYS: &[Key] = &[
     key!("listen.rtmp", ADDRESS, |s, v| v.address() => s.listen.rtmp),
     key!("listen.http", ADDRESS, |s, v| v.address() => s.listen.http),
     key!("listen.admin", ADDRESS, |s, v| v.address() => s.listen.admin),
-    key!("data", "a folder", |s, v| v.text().filter(|t| !t.is_empty()).map(PathBuf::from) => s.data),
+    key!("listen.https", ADDRESS, |s, v| v.address().map(Some) => s.listen.https),
+    key!("listen.rtmps", ADDRESS, |s, v| v.address().map(Some) => s.listen.rtmps),
+    key!("tls.cert", FILE, |s, v| file(v).map(Some) => s.tls.cert),
+    key!("tls.key", FILE, |s, v| file(v).map(Some) => s.tls.key),
+    key!("tls.self_signed", FLAG, |s, v| v.flag() => s.tls.self_signed),
+    key!("data", "a folder", |s, v| file(v) => s.data),
     key!("open_publish", FLAG, |s, v| v.flag() => s.open_publish),
     key!("demo", FLAG, |s, v| v.flag() => s.demo),
     key!("live.latency", "\"low\", \"balanced\" or \"standard\"",
@@ -115,6 +121,10 @@ pub(super) fn nearest(path: &str) -> Option<String> {
     let all = paths.chain(STREAM_KEYS.iter().map(|key| format!("stream.{key}")));
     let near = all.map(|known| (strsim::damerau_levenshtein(&known, path), known));
     near.min().filter(|(distance, known)| *distance <= known.len().div_ceil(3)).map(|(_, known)| known)
+}
+
+fn file(value: &Value) -> Option<PathBuf> {
+    value.text().filter(|text| !text.is_empty()).map(PathBuf::from)
 }
 
 fn span(value: &Value, least: u64, most: u64) -> Option<Duration> {

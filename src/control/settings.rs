@@ -1,7 +1,7 @@
 //! Settings: everything an operator can decide, with the defaults of the product.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,12 +10,15 @@ use crate::media::{Limits, StreamName};
 
 use super::fault::{Fault, SettingsError};
 use super::stream::{DeclaredStream, Policy};
+use super::tls::Tls;
 
 /// The whole configuration of one run.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where to listen.
     pub listen: Listen,
+    /// Which certificate to show, if any.
+    pub tls: Tls,
     /// The folder of the state store.
     pub data: PathBuf,
     /// Streams declared for this run; the store may hold more.
@@ -53,6 +56,10 @@ pub struct Listen {
     pub http: SocketAddr,
     /// Metrics and health; loopback only.
     pub admin: SocketAddr,
+    /// Players and pages over TLS, when it is not [`Settings::HTTPS`].
+    pub https: Option<SocketAddr>,
+    /// Encoders over TLS, when it is not [`Settings::RTMPS`].
+    pub rtmps: Option<SocketAddr>,
 }
 
 /// The latency profile.
@@ -94,7 +101,10 @@ impl Default for Settings {
                 rtmp: ([0, 0, 0, 0], 1935).into(),
                 http: ([0, 0, 0, 0], 8080).into(),
                 admin: ([127, 0, 0, 1], 9080).into(),
+                https: None,
+                rtmps: None,
             },
+            tls: Tls::default(),
             data: PathBuf::from("data"),
             streams: Vec::new(),
             open_publish: false,
@@ -113,6 +123,21 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Where players connect over TLS unless it is said otherwise.
+    pub const HTTPS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
+    /// Where encoders connect over TLS unless it is said otherwise.
+    pub const RTMPS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 1936);
+
+    /// Where players connect over TLS; `None` without TLS.
+    pub fn https(&self) -> Option<SocketAddr> {
+        self.tls.certificate().map(|_| self.listen.https.unwrap_or(Self::HTTPS))
+    }
+
+    /// Where encoders connect over TLS; `None` without TLS.
+    pub fn rtmps(&self) -> Option<SocketAddr> {
+        self.tls.certificate().map(|_| self.listen.rtmps.unwrap_or(Self::RTMPS))
+    }
+
     /// How long parts are to be; `None` when whole segments are served.
     pub fn part_target(&self) -> Option<Duration> {
         self.part.or_else(|| self.latency.part())
@@ -137,8 +162,17 @@ impl Settings {
     pub fn check(&self) -> Result<(), SettingsError> {
         let rtmp = self.listen.rtmp;
         let admin = self.listen.admin;
+        let exposed = self.rtmps().filter(|rtmps| self.open_publish && !rtmps.ip().is_loopback());
         let fault = if self.open_publish && !rtmp.ip().is_loopback() {
             Fault::OpenToAll(rtmp.port())
+        } else if let Some(rtmps) = exposed {
+            Fault::OpenToAllOverTls(rtmps.port())
+        } else if self.tls.cert.is_some() != self.tls.key.is_some() {
+            Fault::HalfAPair
+        } else if self.tls.self_signed && self.tls.cert.is_some() {
+            Fault::TwoCertificates
+        } else if self.listen.https.or(self.listen.rtmps).is_some() && self.tls.certificate().is_none() {
+            Fault::NoCertificate
         } else if !admin.ip().is_loopback() {
             Fault::AdminToAll(admin.port())
         } else if self.part.is_some() && self.latency == Latency::Standard {

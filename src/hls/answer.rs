@@ -20,7 +20,7 @@ pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 /// told to wait is never refused by a later view; a part that was waited for is, when it cannot come.
 pub fn answer(view: &View, request: &Request) -> Answer {
     match request.file {
-        File::Playlist => playlist(view, request),
+        File::Playlist | File::IFrames => playlist(view, request),
         File::Init(number) => init(view, number),
         File::Part(number) => part(view, number),
         File::Segment(msn) => segment(view, msn),
@@ -33,7 +33,9 @@ pub fn answer(view: &View, request: &Request) -> Answer {
 pub fn at_once(view: &View, request: &Request) -> Answer {
     match answer(view, request) {
         // It does not hold what its URL asked for, so no cache may keep it under that URL.
-        Answer::WaitFor(_) if request.file == File::Playlist && suits(view, request) => {
+        Answer::WaitFor(_)
+            if matches!(request.file, File::Playlist | File::IFrames) && suits(view, request) =>
+        {
             Answer::Ready(playlist_reply(view, request, Cache::NoStore))
         }
         Answer::WaitFor(_) => Answer::Refuse(Refusal::Busy),
@@ -51,7 +53,13 @@ pub(super) fn startable(view: &View) -> bool {
 
 /// Whether the one who asks can play what a playlist of this view lists.
 fn suits(view: &View, request: &Request) -> bool {
-    startable(view) && !(request.whole_segments && view.listed().is_empty())
+    let whole = request.whole_segments || request.file == File::IFrames;
+    startable(view) && !(whole && view.listed().is_empty())
+}
+
+/// Whether parts are listed where the request looks: never among I-frames (§4.4.4.9).
+fn parted(view: &View, request: &Request) -> bool {
+    view.constants.part_target.is_some() && request.file != File::IFrames
 }
 
 /// Three target durations: how long a request may be held (§6.2.5.2).
@@ -75,6 +83,8 @@ pub(super) fn longest_hold(target_duration: u32) -> Duration {
 /// msn = L+2, part within the bound     wait
 /// further ahead in either              400
 /// ```
+///
+/// `_HLS_skip` changes nothing of this: it makes a 200 before ENDLIST a delta update (§6.2.5.1).
 fn playlist(view: &View, request: &Request) -> Answer {
     let target = view.constants.target_duration;
     let plain = Cache::Seconds((target / 2).max(1));
@@ -93,7 +103,8 @@ fn playlist(view: &View, request: &Request) -> Answer {
     let (due, cache) = match position {
         Err(_) => return Answer::Refuse(Refusal::BadDirective),
         Ok(None) => (Due::Now, plain),
-        Ok(Some((msn, part))) => (due(view, msn, part), satisfied),
+        // Where no parts are listed there is no part to wait for: the segment is meant.
+        Ok(Some((msn, part))) => (due(view, msn, part.filter(|_| parted(view, request))), satisfied),
     };
     match due {
         Due::Now if suits(view, request) => Answer::Ready(playlist_reply(view, request, cache)),
@@ -112,8 +123,6 @@ enum Due {
 fn due(view: &View, msn: u64, part: Option<u64>) -> Due {
     // L + 1 in the table above.
     let open = view.next_msn;
-    // Where no parts are listed there is no part to wait for: the segment is meant.
-    let part = part.filter(|_| view.constants.part_target.is_some());
     if msn < open {
         // A segment that is gone has been followed by others: whatever was asked for has come to pass.
         return match (part, view.segment(msn)) {
@@ -151,7 +160,8 @@ fn furthest(view: &View, listed: u64) -> u64 {
     u64::try_from(ahead.max(most)).unwrap_or(u64::MAX)
 }
 
-/// Init sections: those that a fetchable segment needs.
+/// Init sections: those that a fetchable segment needs, and the hinted one. That one is there before it is
+/// hinted, so nobody waits for it.
 fn init(view: &View, number: u32) -> Answer {
     match view.init(number) {
         Some(bytes) => media_reply(view, File::Init(number), bytes.clone().into()),
@@ -204,7 +214,7 @@ fn wait(view: &View, expired: Refusal) -> Answer {
 
 fn playlist_reply(view: &View, request: &Request, cache: Cache) -> Reply {
     Reply {
-        body: render::text(view, request.gzip).into(),
+        body: render::text(view, request).into(),
         content_type: PLAYLIST_TYPE,
         cache,
         gzip: request.gzip,

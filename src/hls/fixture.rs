@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::base::Rope;
+use crate::cmaf::{ChunkHead, Sample};
 use crate::live::{Bandwidth, Constants, Memo, OpenSegment, PartPos, Report, View};
 use crate::media::{
     AudioCodec, AudioConfig, CodecConfig, FrameRate, Timescale, Track, TrackId, VideoCodec, VideoConfig,
@@ -42,6 +43,19 @@ pub(super) fn audio_track() -> Track {
     Track { id: TrackId::AUDIO, config: CodecConfig::Audio(config) }
 }
 
+/// `part` with a real head and three frames filled with its number, the first of them its key picture if it
+/// has one.
+pub(super) fn real_part(part: &Arc<Part>) -> Arc<Part> {
+    let sample =
+        |(index, size)| Sample { duration: 3_000, size, offset: 0, sync: index == 0 && part.independent };
+    let samples: Vec<Sample> = [900, 100, 150].into_iter().enumerate().map(sample).collect();
+    let mut body = Rope::default();
+    body.push(ChunkHead { sequence: 0, decode_time: 0 }.write(&samples));
+    let fill = u8::try_from(part.number).unwrap();
+    samples.iter().for_each(|sample| body.push(Bytes::from(vec![fill; sample.size as usize])));
+    Arc::new(Part { body, ..Part::clone(part) })
+}
+
 /// A rendition that is fed part by part: segments of `per_segment` parts of half a second each, the
 /// first of a segment independent, TARGETDURATION 2, PART-TARGET 0.51.
 #[derive(Clone)]
@@ -51,6 +65,7 @@ pub(super) struct Builder {
     pub(super) open: Option<OpenSegment>,
     pub(super) listed_from: usize,
     pub(super) discontinuity_sequence: u64,
+    pub(super) next_init: Option<Arc<Init>>,
     pub(super) reports: Vec<Report>,
     pub(super) ended: bool,
     pub(super) bandwidth: Bandwidth,
@@ -76,6 +91,7 @@ impl Builder {
             open: None,
             listed_from: 0,
             discontinuity_sequence: 0,
+            next_init: None,
             reports: Vec::new(),
             ended: false,
             bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },
@@ -98,19 +114,23 @@ impl Builder {
 
     /// The next part, in a segment opened for it if there is none.
     pub(super) fn part(&mut self) {
-        self.put(false);
+        self.put(false, self.half_second());
     }
 
     /// The next part, of which nothing came.
     pub(super) fn gap(&mut self) {
-        self.put(true);
+        self.put(true, self.half_second());
     }
 
-    fn put(&mut self, gap: bool) {
+    fn half_second(&self) -> i64 {
+        i64::from(self.constants.timescale().per_second()) / 2
+    }
+
+    fn put(&mut self, gap: bool, duration: i64) {
         let scale = self.constants.timescale();
-        let duration = i64::from(scale.per_second()) / 2;
         let seconds = self.clock * 1_000_000 / i64::from(scale.per_second());
         let discontinuity = std::mem::take(&mut self.fresh_epoch);
+        self.next_init = None;
         let open = self.open.get_or_insert_with(|| OpenSegment {
             head: SegmentHead {
                 msn: self.next_msn,
@@ -118,7 +138,7 @@ impl Builder {
                 discontinuity,
                 init: Arc::new(Init { number: self.init, bytes: Bytes::from_static(b"init") }),
                 date_time: ANCHOR.plus_micros(seconds),
-                independent: true,
+                independent: !gap,
             },
             parts: Vec::new(),
         });
@@ -163,11 +183,33 @@ impl Builder {
         self.close();
     }
 
+    /// A closed segment of one part that lasts `ticks`.
+    pub(super) fn segment_of(&mut self, ticks: i64) {
+        self.put(false, ticks);
+        self.close();
+    }
+
+    /// Lets the oldest `count` listed segments leave the playlist.
+    pub(super) fn unlist(&mut self, count: usize) {
+        for _ in 0..count {
+            let gone = self.segments[self.listed_from].head.discontinuity;
+            self.discontinuity_sequence += u64::from(gone);
+            self.listed_from += 1;
+        }
+    }
+
     /// What comes next is a new epoch with a new init section.
     pub(super) fn new_epoch(&mut self) {
         self.epoch += 1;
         self.init += 1;
         self.fresh_epoch = true;
+    }
+
+    /// What comes next is a new epoch, and its init section is known before its first part.
+    pub(super) fn announce_epoch(&mut self) {
+        self.new_epoch();
+        let bytes = Bytes::from_static(b"init");
+        self.next_init = Some(Arc::new(Init { number: self.init, bytes }));
     }
 
     /// Serves whole segments only.
@@ -203,6 +245,7 @@ impl Builder {
             open: self.open.clone(),
             next_msn: self.next_msn,
             next_part: self.next_part,
+            next_init: self.next_init.clone(),
             reports: self.reports.clone(),
             ended: self.ended,
             bandwidth: self.bandwidth,

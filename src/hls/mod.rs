@@ -6,8 +6,10 @@
 //! the view.  Spec: draft-pantos-hls-rfc8216bis-22 §4.4, §6.2.5, §6.2.6, B.1; RFC 9110 §14.
 
 mod answer;
+mod delta;
 mod gzip;
 mod headers;
+mod iframes;
 mod multivariant;
 mod range;
 mod refusal;
@@ -15,6 +17,8 @@ mod render;
 mod reply;
 mod request;
 mod route;
+mod thumbnail;
+mod urgency;
 
 pub use self::answer::{answer, at_once};
 pub use self::headers::{ALLOWED_METHODS, CORS, PREFLIGHT, accepts_gzip, knows_only_segments, none_match};
@@ -25,6 +29,8 @@ pub use self::render::playlist;
 pub use self::reply::{Answer, Cache, Reply, Wait};
 pub use self::request::{Directives, Request};
 pub use self::route::{File, Route};
+pub use self::thumbnail::thumbnail;
+pub use self::urgency::{PATIENT, URGENT, urgency};
 
 #[cfg(test)]
 mod fixture;

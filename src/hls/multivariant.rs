@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::answer::{PLAYLIST_TYPE, longest_hold, startable};
 use super::gzip;
+use super::iframes;
 use super::refusal::Refusal;
 use super::reply::{Answer, Cache, Reply, Wait};
 use super::route::File;
 use crate::live::{Bandwidth, View};
-use crate::m3u8::{Audio, Multivariant, Variant};
+use crate::m3u8::{Audio, IFrames, Multivariant, Variant};
 use crate::media::{AudioConfig, CodecConfig, FrameRate, StreamName, Ticks, TrackId, VideoConfig};
 
 /// One generation of a stream as it is offered.
@@ -46,12 +47,11 @@ impl Presentation<'_> {
         // One that ended before it began is not offered; the others are all there is.
         let barren = |entry: &&Entry| entry.view.ended && !startable(&entry.view);
         let offered: Vec<&Entry> = self.renditions.iter().filter(|entry| !barren(entry)).collect();
-        let target = self.renditions.first().map_or(UNSETTLED_TARGET, |e| e.view.constants.target_duration);
-        if offered.is_empty() && !self.renditions.is_empty() {
-            return Answer::Refuse(Refusal::UNKNOWN);
-        }
-        if offered.is_empty() || offered.iter().any(|entry| !startable(&entry.view)) {
-            let at_most = longest_hold(target);
+        let Some(first) = offered.first() else {
+            return if self.renditions.is_empty() { unsettled() } else { Answer::Refuse(Refusal::UNKNOWN) };
+        };
+        if offered.iter().any(|entry| !startable(&entry.view)) {
+            let at_most = longest_hold(first.view.constants.target_duration);
             return Answer::WaitFor(Wait { at_most, expired: Refusal::TimedOut });
         }
         let text = self.playlist(&offered).render();
@@ -85,6 +85,7 @@ impl Presentation<'_> {
         };
         Multivariant {
             independent_segments: self.independent_segments,
+            i_frames: videos.iter().filter_map(|(entry, config)| self.i_frames(entry, config)).collect(),
             audio: if group { self.audio(&audios) } else { Vec::new() },
             variants,
         }
@@ -112,7 +113,7 @@ impl Presentation<'_> {
             average: most.average.max(b.average),
         });
         Variant {
-            uri: self.uri(main),
+            uri: self.uri(main, File::Playlist),
             bandwidth: own.peak.saturating_add(sound.peak),
             average_bandwidth: Some(own.average.saturating_add(sound.average)),
             codecs,
@@ -122,6 +123,18 @@ impl Presentation<'_> {
         }
     }
 
+    /// The I-frames of a video rendition, once one is there to tell how large they are.
+    fn i_frames(&self, entry: &Entry, config: &VideoConfig) -> Option<IFrames> {
+        let rate = iframes::bandwidth(&entry.view)?;
+        Some(IFrames {
+            uri: self.uri(entry, File::IFrames),
+            bandwidth: rate.peak,
+            average_bandwidth: rate.average,
+            codecs: config.codecs.clone(),
+            resolution: (config.width, config.height),
+        })
+    }
+
     fn audio(&self, audios: &[(&Entry, &AudioConfig)]) -> Vec<Audio> {
         let line = |(index, (entry, config)): (usize, &(&Entry, &AudioConfig))| Audio {
             // Numbered from 1 for people, and so unique.
@@ -129,17 +142,22 @@ impl Presentation<'_> {
             language: entry.language.clone(),
             channels: (config.channels > 0).then_some(config.channels),
             default: index == 0,
-            uri: self.uri(entry),
+            uri: self.uri(entry, File::Playlist),
         };
         audios.iter().enumerate().map(line).collect()
     }
 
     /// An absolute path, since the playlist has several URLs of different depth. It names neither host
     /// nor scheme: those are whatever the player came by.
-    fn uri(&self, entry: &Entry) -> String {
+    fn uri(&self, entry: &Entry, file: File) -> String {
         let track: TrackId = entry.view.constants.track.id;
-        format!("/live/{}/{}/{track}/{}", self.name, self.generation, File::Playlist)
+        format!("/live/{}/{}/{track}/{file}", self.name, self.generation)
     }
+}
+
+/// It is not known yet which tracks the stream has.
+pub(super) fn unsettled() -> Answer {
+    Answer::WaitFor(Wait { at_most: longest_hold(UNSETTLED_TARGET), expired: Refusal::TimedOut })
 }
 
 /// What to declare for a rendition. Before its first segment closes nothing has been measured over a

@@ -4,21 +4,38 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::delta::{skip_until, skippable, span};
 use super::gzip::compressed;
+use super::iframes;
+use super::request::{Request, Skip};
 use super::route::File;
-use crate::live::{Report, View};
+use crate::live::{Constants, Report, View};
+use crate::m3u8;
 use crate::m3u8::{Head, Media, Open, Part, RenditionReport, Seconds, Segment, ServerControl};
 use crate::media::{Ticks, Timescale, TrackId};
 use crate::packager;
 
-/// Slots of `View::memo` that this room uses; later variants (delta updates) take the next ones.
-const PLAIN: usize = 0;
-const GZIP: usize = 1;
+/// Slots of `View::memo` that this room uses: a text, and in the slot after it the same compressed.
+const FULL: usize = 0;
+const DELTA: usize = 2;
+/// Where those of the I-frame playlist begin.
+const I_FRAMES: usize = 6;
 
-/// The media playlist of a view as text, compressed if `gzip`. Made at most once a view, then shared.
-pub(super) fn text(view: &View, gzip: bool) -> Bytes {
-    let plain = || view.memo.get(PLAIN, || Bytes::from(playlist(view).render()));
-    if gzip { view.memo.get(GZIP, || compressed(&plain())) } else { plain() }
+/// The playlist that is asked for as text, without what may be skipped, compressed if that is welcome. Each
+/// is made at most once a view, then shared.
+pub(super) fn text(view: &View, request: &Request) -> Bytes {
+    let skipped = match request.directives.skip() {
+        Skip::Nothing => 0,
+        // Date ranges are skipped only where CAN-SKIP-DATERANGES offers it (§6.2.5.1).
+        Skip::Segments | Skip::DateRanges => skippable(view),
+    };
+    let slot = if skipped == 0 { FULL } else { DELTA };
+    let (slot, make): (_, fn(&View, usize) -> Media) = match request.file {
+        File::IFrames => (slot + I_FRAMES, iframes::update),
+        _ => (slot, update),
+    };
+    let plain = || view.memo.get(slot, || Bytes::from(make(view, skipped).render()));
+    if request.gzip { view.memo.get(slot + 1, || compressed(&plain())) } else { plain() }
 }
 
 /// The media playlist of a view, as a value.
@@ -26,37 +43,61 @@ pub(super) fn text(view: &View, gzip: bool) -> Bytes {
 /// Every URI in it is relative to the playlist, whatever host or query it was asked with: one body is
 /// right for everybody, and no cache can be made to keep somebody's token.
 pub fn playlist(view: &View) -> Media {
+    update(view, 0)
+}
+
+/// The playlist with EXT-X-SKIP in the place of its first `skipped` segments.
+///
+/// The first one that is left names its init section whatever the last skipped one had: EXT-X-MAP applies
+/// from where it stands, and the specification does not say whether one that is skipped still does.
+fn update(view: &View, skipped: usize) -> Media {
     let constants = &view.constants;
     let parted = constants.part_target.is_some();
     let mut init = None;
     let with_parts_from = if parted { first_with_parts(view) } else { usize::MAX };
-    let segments = view.listed().iter().enumerate().map(|(index, segment)| Segment {
+    let segments = view.listed().iter().enumerate().skip(skipped).map(|(index, segment)| Segment {
         head: head(&segment.head, &mut init),
         gap: segment.is_empty(),
         parts: if index < with_parts_from { Vec::new() } else { parts(&segment.parts, view) },
-        duration: Seconds::nearest(Ticks::new(segment.duration, constants.timescale())),
+        duration: span(segment, view),
+        byte_range: None,
         uri: File::Segment(segment.head.msn).to_string(),
     });
     let segments = segments.collect();
     // A head with nothing after it would be about nothing: it is listed together with its first part.
-    let open = view.open.as_ref().filter(|open| parted && !open.parts.is_empty());
+    let (open, bare) = match &view.open {
+        Some(open) if parted && !open.parts.is_empty() => (Some(open), None),
+        open => (None, open.as_ref().map(|open| &open.head.init)),
+    };
     let open = open.map(|open| Open { head: head(&open.head, &mut init), parts: parts(&open.parts, view) });
+    // The next part needs another init section than the last one (§4.4.5.3).
+    let next_init = view.next_init.as_ref().or(bare).map(|next| next.number);
+    let next_init = next_init.filter(|next| parted && !view.ended && init.is_some_and(|last| last != *next));
     Media {
         independent_segments: false,
+        i_frames_only: false,
         target_duration: constants.target_duration,
-        server_control: ServerControl {
-            can_block_reload: true,
-            part_hold_back: parted.then(|| constants.part_hold_back.into()),
-            hold_back: Some(constants.hold_back.into()),
-        },
+        server_control: server_control(constants),
         part_target: constants.part_target.map(Seconds::from),
         media_sequence: view.media_sequence(),
         discontinuity_sequence: view.discontinuity_sequence,
+        skip: (skipped > 0).then_some(m3u8::Skip { segments: skipped as u64, removed_date_ranges: None }),
         segments,
         open,
+        map_hint: next_init.map(|number| File::Init(number).to_string()),
         hint: (parted && !view.ended).then(|| File::Part(view.next_part).to_string()),
         reports: view.reports.iter().map(|report| self::report(report, view, parted)).collect(),
         ended: view.ended,
+    }
+}
+
+/// The same in every playlist of a generation (§6.2.4): it depends on what they have in common.
+pub(super) fn server_control(constants: &Constants) -> ServerControl {
+    ServerControl {
+        can_block_reload: true,
+        part_hold_back: constants.part_target.map(|_| constants.part_hold_back.into()),
+        hold_back: Some(constants.hold_back.into()),
+        can_skip_until: Some(skip_until(constants).into()),
     }
 }
 
@@ -90,7 +131,7 @@ fn ticks(micros: u128, scale: Timescale) -> i128 {
 }
 
 /// The tags of a segment; EXT-X-MAP only where the init section is another than `init`, the last one named.
-fn head(head: &packager::SegmentHead, init: &mut Option<u32>) -> Head {
+pub(super) fn head(head: &packager::SegmentHead, init: &mut Option<u32>) -> Head {
     let number = head.init.number;
     let changed = init.replace(number) != Some(number);
     Head {

@@ -17,16 +17,30 @@ pub struct Request {
     pub whole_segments: bool,
 }
 
-/// The delivery directives of a query (§6.2.5): `_HLS_msn` and `_HLS_part`.
+/// The delivery directives of a query (§6.2.5): `_HLS_msn`, `_HLS_part` and `_HLS_skip`.
 ///
 /// Names and values are percent-decoded first, since `%5fHLS_msn` is the same name (RFC 3986 §2.3).
-/// Order does not matter. Every other parameter is ignored, unknown `_HLS_` ones and `_HLS_skip`
-/// included: without CAN-SKIP-UNTIL in the playlist a skip request is answered in full (§6.2.5.1).
+/// Order does not matter. Every other parameter is ignored, unknown `_HLS_` ones included.
 ///
 /// A malformed directive is remembered, not refused: after ENDLIST directives are ignored altogether,
 /// so only `answer` can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Directives(State);
+pub struct Directives {
+    state: State,
+    skip: Skip,
+}
+
+/// What a playlist may leave out because the client has it: `_HLS_skip` (§6.2.5.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Skip {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// `YES`: older segments.
+    Segments,
+    /// `v2`: older segments, and date ranges that were added long ago.
+    DateRanges,
+}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum State {
@@ -45,11 +59,26 @@ pub(super) struct Malformed;
 
 impl Directives {
     /// No directives.
-    pub const NONE: Self = Self(State::None);
+    pub const NONE: Self = Self { state: State::None, skip: Skip::Nothing };
 
     /// Reads the query part of a request target, without its `?`.
     pub fn parse(query: Option<&str>) -> Self {
-        Self(Self::read(query.unwrap_or("")).unwrap_or(State::Malformed))
+        let query = query.unwrap_or("");
+        let state = Self::read(query).unwrap_or(State::Malformed);
+        Self { state, skip: Self::read_skip(query) }
+    }
+
+    /// A full playlist is right for everybody: what is not understood, or said twice, asks for that.
+    fn read_skip(query: &str) -> Skip {
+        let mut values = query.split('&').filter_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            (decoded(name) == "_HLS_skip").then(|| decoded(value))
+        });
+        match (values.next().as_deref(), values.next()) {
+            (Some("YES"), None) => Skip::Segments,
+            (Some("v2"), None) => Skip::DateRanges,
+            _ => Skip::Nothing,
+        }
     }
 
     fn read(query: &str) -> Option<State> {
@@ -76,11 +105,16 @@ impl Directives {
 
     /// Media sequence number and part index, if the query asks to wait for any.
     pub(super) fn position(self) -> Result<Option<(u64, Option<u64>)>, Malformed> {
-        match self.0 {
+        match self.state {
             State::None => Ok(None),
             State::At { msn, part } => Ok(Some((msn, part))),
             State::Malformed => Err(Malformed),
         }
+    }
+
+    /// What may be left out of the playlist.
+    pub(super) fn skip(self) -> Skip {
+        self.skip
     }
 }
 
@@ -143,6 +177,29 @@ mod tests {
         {
             assert_eq!(read(query), Ok(None), "{query}");
             assert_eq!(read(&format!("{query}&_HLS_msn=3")), Ok(Some((3, None))), "{query}");
+        }
+    }
+
+    /// Hostile case 60: a skip that is not understood, or said twice, is none; a position stays what it is.
+    #[test]
+    fn a_skip_is_read_in_any_spelling_and_never_makes_a_query_malformed() {
+        for (query, skip) in [
+            ("_HLS_skip=YES", Skip::Segments),
+            ("_HLS_skip=v2", Skip::DateRanges),
+            ("utm=1&%5FHLS_skip=%59ES", Skip::Segments),
+            ("", Skip::Nothing),
+            ("_HLS_skip", Skip::Nothing),
+            ("_HLS_skip=", Skip::Nothing),
+            ("_HLS_skip=yes", Skip::Nothing),
+            ("_HLS_skip=V2", Skip::Nothing),
+            ("_HLS_skip=v3", Skip::Nothing),
+            ("_HLS_skip=YES&_HLS_skip=v2", Skip::Nothing),
+            ("_HLS_skip=YES&_HLS_skip=YES", Skip::Nothing),
+        ] {
+            let both = Directives::parse(Some(&format!("_HLS_part=1&{query}&_HLS_msn=3")));
+            assert_eq!(both.skip(), skip, "{query}");
+            assert_eq!(both.position(), Ok(Some((3, Some(1)))), "{query}");
+            assert_eq!(Directives::parse(Some(query)).skip(), skip, "{query}");
         }
     }
 

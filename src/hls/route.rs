@@ -10,7 +10,9 @@ use crate::media::{StreamName, TrackId, TrackKind};
 /// ```text
 /// /live/NAME/index.m3u8                           the multivariant playlist
 /// /live/NAME/master.m3u8, /live/NAME.m3u8         the same
+/// /live/NAME/thumb.mp4                            the newest key picture
 /// /live/NAME/GENERATION/RENDITION/media.m3u8      a rendition's media playlist
+///                                /iframe.m3u8     its I-frame playlist, of video
 ///                                /init-N.mp4      its init sections
 ///                                /part-N.m4s      its parts
 ///                                /seg-N.m4s       its segments
@@ -22,6 +24,8 @@ use crate::media::{StreamName, TrackId, TrackKind};
 pub enum Route {
     /// A stream's multivariant playlist.
     Multivariant(StreamName),
+    /// A stream's newest key picture.
+    Thumbnail(StreamName),
     /// A file of one rendition of one generation.
     Media {
         /// The stream.
@@ -40,6 +44,8 @@ pub enum Route {
 pub enum File {
     /// `media.m3u8`.
     Playlist,
+    /// `iframe.m3u8`.
+    IFrames,
     /// `init-N.mp4`: the init section with this number.
     Init(u32),
     /// `part-N.m4s`: the part with this number.
@@ -60,6 +66,9 @@ impl Route {
         if matches!(file, "index.m3u8" | "master.m3u8") && !folder.is_empty() {
             return StreamName::parse(folder).ok().map(Self::Multivariant);
         }
+        if file == "thumb.mp4" {
+            return StreamName::parse(folder).ok().map(Self::Thumbnail);
+        }
         Self::media(folder, file).or_else(|| {
             let name = rest.strip_suffix(".m3u8")?;
             StreamName::parse(name).ok().map(Self::Multivariant)
@@ -75,14 +84,19 @@ impl Route {
             return None;
         }
         let (name, track) = (StreamName::parse(name).ok()?, track_id(track)?);
+        if file == File::IFrames && track.kind != TrackKind::Video {
+            return None;
+        }
         Some(Self::Media { name, generation: generation.to_owned(), track, file })
     }
 }
 
 impl File {
     fn parse(name: &str) -> Option<Self> {
-        if name == "media.m3u8" {
-            return Some(Self::Playlist);
+        match name {
+            "media.m3u8" => return Some(Self::Playlist),
+            "iframe.m3u8" => return Some(Self::IFrames),
+            _ => {}
         }
         let numbered = |prefix, suffix| name.strip_prefix(prefix).and_then(|n| n.strip_suffix(suffix));
         if let Some(number) = numbered("part-", ".m4s") {
@@ -99,6 +113,7 @@ impl fmt::Display for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Playlist => f.write_str("media.m3u8"),
+            Self::IFrames => f.write_str("iframe.m3u8"),
             Self::Init(number) => write!(f, "init-{number}.mp4"),
             Self::Part(number) => write!(f, "part-{number}.m4s"),
             Self::Segment(msn) => write!(f, "seg-{msn}.m4s"),
@@ -163,9 +178,18 @@ mod tests {
     }
 
     #[test]
+    fn a_thumbnail_has_one_path() {
+        for name in ["main", "a/b/c/d", "thumb.mp4", "a/0123456789ab/v0"] {
+            let want = Some(Route::Thumbnail(StreamName::parse(name).unwrap()));
+            assert_eq!(Route::parse(&format!("/live/{name}/thumb.mp4")), want, "{name}");
+        }
+    }
+
+    #[test]
     fn files_of_a_rendition_are_told_apart() {
         let at = |rest: &str| Route::parse(&format!("/live/a/b/c/d/0123456789ab/{rest}"));
         assert_eq!(at("v0/media.m3u8"), media("a/b/c/d", TrackId::VIDEO, File::Playlist));
+        assert_eq!(at("v0/iframe.m3u8"), media("a/b/c/d", TrackId::VIDEO, File::IFrames));
         assert_eq!(at("a0/init-7.mp4"), media("a/b/c/d", TrackId::AUDIO, File::Init(7)));
         assert_eq!(at("v0/part-0.m4s"), media("a/b/c/d", TrackId::VIDEO, File::Part(0)));
         let second = TrackId { kind: TrackKind::Audio, index: 12 };
@@ -184,6 +208,9 @@ mod tests {
             "/live/a",
             "/live/a/",
             "/live/a/index.m3u8/",
+            "/live/thumb.mp4",
+            "/live//thumb.mp4",
+            "/live/a/b/c/d/e/thumb.mp4",
             "/live/a/b/c/d/e/index.m3u8",
             "/live/a/b/c/d/e.m3u8",
             "/live/../a.m3u8",
@@ -195,6 +222,7 @@ mod tests {
             "/live/a/0123456789aB/v0/part-1.m4s",
             "/live/a/0123456789a/v0/part-1.m4s",
             "/live/a/0123456789abc/v0/part-1.m4s",
+            "/live/a/b/c/0123456789ab/a0/iframe.m3u8",
             "/live/a/0123456789ab/v00/part-1.m4s",
             "/live/a/0123456789ab/v/part-1.m4s",
             "/live/a/0123456789ab/v256/part-1.m4s",
@@ -215,7 +243,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_printed_file_name_is_read_back(number in any::<u64>(), init in any::<u32>()) {
-            for file in [File::Playlist, File::Init(init), File::Part(number), File::Segment(number)] {
+            for file in [File::Playlist, File::IFrames, File::Init(init), File::Part(number), File::Segment(number)] {
                 prop_assert_eq!(File::parse(&file.to_string()), Some(file));
             }
         }

@@ -18,6 +18,12 @@ pub fn merge(before: &Listing, delta: &Listing) -> Option<Listing> {
     if entries.len() as u64 != skip.segments {
         return None;
     }
+    // A client knows the init section of each segment, though its tag has left with an earlier one.
+    let earlier = before.numbered().take_while(|(msn, _)| *msn <= delta.media_sequence);
+    if let (Some(map), Some(first)) = (earlier.filter_map(|(_, e)| e.map.clone()).last(), entries.first_mut())
+    {
+        first.map = Some(map);
+    }
     entries.extend(delta.entries.iter().cloned());
     let removed = skip.removed_dateranges.clone().unwrap_or_default();
     let known = |id: &str| delta.dateranges.iter().any(|(other, _)| other == id);

@@ -72,10 +72,14 @@ impl Timeline {
     }
 
     /// Begins a new epoch with `first`, any frame of the leading track, of a source that goes on as before
-    /// but has lost time: the same rate, the same offset.
-    pub(super) fn shift(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) {
-        let delay = self.tracks.iter().find(|time| time.id == self.lead).map_or(0, |time| time.delay);
-        self.next_epoch(wall);
+    /// but has lost time: the same rate, the same offset, and the dates that its clock gives it. What comes
+    /// late is late: a date by its arrival would put what follows into the future.
+    pub(super) fn shift(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame) {
+        let lead = self.tracks.iter().find(|time| time.id == self.lead);
+        let delay = lead.map_or(0, |time| time.delay);
+        let source = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
+        let since = lead.map_or(0, |time| source.saturating_sub(time.origin));
+        self.next_epoch(self.epoch.wall.plus_micros(since.saturating_mul(1_000)));
         self.start(tracks, rate, first, delay);
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::constants::Constants;
 use super::position::{PartPos, Report};
-use crate::packager::{Part, Segment, SegmentHead};
+use crate::packager::{Init, Part, Segment, SegmentHead};
 
 /// The segment that is being filled.
 #[derive(Debug, Clone)]
@@ -44,6 +44,9 @@ pub struct View {
     pub next_msn: u64,
     /// Number of the next part to be made: the one that is hinted.
     pub next_part: u64,
+    /// The init section that the next part will need, where it is known already to be another than the
+    /// last listed one's.
+    pub next_init: Option<Arc<Init>>,
     /// The other renditions of the generation, as of this state.
     pub reports: Vec<Report>,
     /// Whether the generation is over: EXT-X-ENDLIST, nothing more will come.
@@ -94,8 +97,11 @@ impl View {
         segment.parts.iter().find(|part| part.number == number)
     }
 
-    /// The init section with this number, as long as a fetchable segment needs it.
+    /// The init section with this number, as long as a fetchable segment needs it or the next one will.
     pub fn init(&self, number: u32) -> Option<&Bytes> {
+        if let Some(next) = self.next_init.as_ref().filter(|next| next.number == number) {
+            return Some(&next.bytes);
+        }
         let open = self.open.iter().map(|open| &open.head);
         let mut heads = open.chain(self.segments.iter().rev().map(|segment| &segment.head));
         heads.find(|head| head.init.number == number).map(|head| &head.init.bytes)
@@ -103,7 +109,7 @@ impl View {
 }
 
 /// How many renderings a view can keep.
-pub const MEMO_SLOTS: usize = 8;
+pub const MEMO_SLOTS: usize = 12;
 
 /// Renderings of one view, each made by the first who asks and shared by all who ask after.
 ///

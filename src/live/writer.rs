@@ -150,7 +150,7 @@ impl Writer {
         self.patience = self.patience.max(self.silence * 3 / 2).min(MOST_PATIENCE);
         self.silence = Duration::ZERO;
         self.timeline.reach(self.packager.end());
-        self.timeline.shift(&self.tracks, self.rate, &frame, now.wall);
+        self.timeline.shift(&self.tracks, self.rate, &frame);
         self.packager.begin_epoch(self.timeline.epoch(), &[])?;
         self.take_sealed();
         self.take_in(frame, now, notices)?;

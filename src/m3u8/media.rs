@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use super::seconds::Seconds;
-use super::tags::{Part, RenditionReport, ServerControl};
+use super::skip::Skip;
+use super::tags::{ByteRange, Part, RenditionReport, ServerControl};
 use crate::media::WallTime;
 
 /// A media playlist (§4.4.3 to §4.4.5), printed by `Display` or [`Media::render`].
@@ -13,6 +14,8 @@ use crate::media::WallTime;
 pub struct Media {
     /// EXT-X-INDEPENDENT-SEGMENTS: every segment starts where decoding can start.
     pub independent_segments: bool,
+    /// EXT-X-I-FRAMES-ONLY: every segment is one I-frame, and lasts until the next.
+    pub i_frames_only: bool,
     /// EXT-X-TARGETDURATION, in seconds.
     pub target_duration: u32,
     /// EXT-X-SERVER-CONTROL.
@@ -23,10 +26,14 @@ pub struct Media {
     pub media_sequence: u64,
     /// EXT-X-DISCONTINUITY-SEQUENCE: how many DISCONTINUITY tags have left the playlist.
     pub discontinuity_sequence: u64,
+    /// EXT-X-SKIP: the playlist is a delta update, and its first segments are those that a client has.
+    pub skip: Option<Skip>,
     /// Complete segments, oldest first.
     pub segments: Vec<Segment>,
     /// The segment of which only parts exist so far.
     pub open: Option<Open>,
+    /// EXT-X-PRELOAD-HINT:TYPE=MAP: URI of the init section that the next part needs, where it changes.
+    pub map_hint: Option<String>,
     /// EXT-X-PRELOAD-HINT:TYPE=PART: URI of the part that comes next.
     pub hint: Option<String>,
     /// EXT-X-RENDITION-REPORT, one for each other rendition.
@@ -57,6 +64,8 @@ pub struct Segment {
     pub parts: Vec<Part>,
     /// EXTINF.
     pub duration: Seconds,
+    /// EXT-X-BYTERANGE; `None` for the whole resource.
+    pub byte_range: Option<ByteRange>,
     /// Its URI.
     pub uri: String,
 }
@@ -71,8 +80,16 @@ pub struct Open {
 }
 
 impl Media {
-    /// EXT-X-MAP outside I-frame playlists asks for 6, and nothing printed here asks for more (§8).
-    pub const VERSION: u32 = 6;
+    /// EXT-X-VERSION: the least that what is printed asks for (§8). EXT-X-MAP in an I-frame playlist asks
+    /// for 5, in any other for 6, EXT-X-SKIP for 9, and for 10 where it stands for date ranges too.
+    pub fn version(&self) -> u32 {
+        match &self.skip {
+            Some(skip) if skip.removed_date_ranges.is_some() => 10,
+            Some(_) => 9,
+            None if self.i_frames_only => 5,
+            None => 6,
+        }
+    }
 
     /// The whole text, in one allocation as a rule.
     pub fn render(&self) -> String {
@@ -93,9 +110,12 @@ impl Media {
 /// a segment before its first part, hints and reports after the last.
 impl fmt::Display for Media {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "#EXTM3U\n#EXT-X-VERSION:{}", Self::VERSION)?;
+        writeln!(f, "#EXTM3U\n#EXT-X-VERSION:{}", self.version())?;
         if self.independent_segments {
             f.write_str("#EXT-X-INDEPENDENT-SEGMENTS\n")?;
+        }
+        if self.i_frames_only {
+            f.write_str("#EXT-X-I-FRAMES-ONLY\n")?;
         }
         writeln!(f, "#EXT-X-TARGETDURATION:{}", self.target_duration)?;
         self.server_control.fmt(f)?;
@@ -106,11 +126,19 @@ impl fmt::Display for Media {
         // Always there, from 0 on: a player that joins before the first discontinuity and reloads after
         // it must be able to line the two up (§4.4.3.3, Apple authoring 8.17).
         writeln!(f, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
+        // After both sequence numbers, which count the skipped segments too: players that read them later
+        // take them for a fault of the playlist.
+        if let Some(skip) = &self.skip {
+            skip.fmt(f)?;
+        }
         for segment in &self.segments {
             segment.fmt(f)?;
         }
         if let Some(open) = &self.open {
             open.fmt(f)?;
+        }
+        if let Some(uri) = &self.map_hint {
+            writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"{uri}\"")?;
         }
         if let Some(uri) = &self.hint {
             writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{uri}\"")?;
@@ -150,7 +178,11 @@ impl fmt::Display for Segment {
         for part in &self.parts {
             part.fmt(f)?;
         }
-        writeln!(f, "#EXTINF:{},\n{}", self.duration, self.uri)
+        writeln!(f, "#EXTINF:{},", self.duration)?;
+        if let Some(range) = &self.byte_range {
+            range.fmt(f)?;
+        }
+        writeln!(f, "{}", self.uri)
     }
 }
 

@@ -11,11 +11,13 @@ mod media;
 mod multivariant;
 mod parse;
 mod seconds;
+mod skip;
 mod tags;
 
 pub use self::date::parse as parse_date;
 pub use self::media::{Head, Media, Open, Segment};
-pub use self::multivariant::{Audio, Multivariant, Variant};
+pub use self::multivariant::{Audio, IFrames, Multivariant, Variant};
 pub use self::parse::{Error, Fault};
 pub use self::seconds::Seconds;
-pub use self::tags::{Part, RenditionReport, ServerControl};
+pub use self::skip::Skip;
+pub use self::tags::{ByteRange, Part, RenditionReport, ServerControl};

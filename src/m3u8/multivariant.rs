@@ -18,6 +18,8 @@ pub struct Multivariant {
     pub audio: Vec<Audio>,
     /// EXT-X-STREAM-INF, the preferred one first.
     pub variants: Vec<Variant>,
+    /// EXT-X-I-FRAME-STREAM-INF.
+    pub i_frames: Vec<IFrames>,
 }
 
 /// One audio rendition (§4.4.6.1).
@@ -54,6 +56,21 @@ pub struct Variant {
     pub audio: bool,
 }
 
+/// The I-frames of one video rendition (§4.4.6.3).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IFrames {
+    /// Its I-frame playlist.
+    pub uri: String,
+    /// BANDWIDTH: peak bit rate when every I-frame is loaded once, in bits per second.
+    pub bandwidth: u64,
+    /// AVERAGE-BANDWIDTH, in bits per second.
+    pub average_bandwidth: u64,
+    /// CODECS: the RFC 6381 string of the video.
+    pub codecs: String,
+    /// RESOLUTION: width and height in pixels.
+    pub resolution: (u32, u32),
+}
+
 impl Multivariant {
     /// GROUP-ID of the audio renditions.
     pub const AUDIO_GROUP: &'static str = "audio";
@@ -65,7 +82,12 @@ impl Multivariant {
             version: Some(6),
             independent_segments: self.independent_segments,
             alternatives: self.audio.iter().map(Audio::tag).collect(),
-            variants: self.variants.iter().map(Variant::tag).collect(),
+            variants: self
+                .variants
+                .iter()
+                .map(Variant::tag)
+                .chain(self.i_frames.iter().map(IFrames::tag))
+                .collect(),
             ..MasterPlaylist::default()
         };
         let mut text = Vec::with_capacity(1_024);
@@ -116,6 +138,22 @@ impl Variant {
     }
 }
 
+impl IFrames {
+    /// Frame rate, groups and captions are not for I-frames.
+    fn tag(&self) -> VariantStream {
+        let (width, height) = self.resolution;
+        VariantStream {
+            is_i_frame: true,
+            uri: quotable(&self.uri),
+            bandwidth: self.bandwidth,
+            average_bandwidth: Some(self.average_bandwidth),
+            codecs: Some(quotable(&self.codecs)),
+            resolution: Some(Resolution { width: width.into(), height: height.into() }),
+            ..VariantStream::default()
+        }
+    }
+}
+
 /// Frames per second with three decimals, rounded to the nearest.
 fn thousandths(rate: FrameRate) -> String {
     let den = u64::from(rate.den.max(1));
@@ -158,8 +196,18 @@ mod tests {
 
     #[test]
     fn every_attribute_is_printed_as_the_specification_has_it() {
-        let playlist =
-            Multivariant { independent_segments: true, audio: vec![audio()], variants: vec![video()] };
+        let playlist = Multivariant {
+            independent_segments: true,
+            audio: vec![audio()],
+            variants: vec![video()],
+            i_frames: vec![IFrames {
+                uri: "/live/main/0123456789ab/v0/iframe.m3u8".into(),
+                bandwidth: 400_000,
+                average_bandwidth: 300_000,
+                codecs: "avc1.64001f".into(),
+                resolution: (1_280, 720),
+            }],
+        };
         assert_eq!(
             playlist.render(),
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n\
@@ -167,7 +215,9 @@ mod tests {
              LANGUAGE=\"de\",NAME=\"Audio 1\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\"\n\
              #EXT-X-STREAM-INF:BANDWIDTH=2400000,AVERAGE-BANDWIDTH=2000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
              RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n\
-             /live/main/0123456789ab/v0/media.m3u8\n"
+             /live/main/0123456789ab/v0/media.m3u8\n\
+             #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=400000,AVERAGE-BANDWIDTH=300000,CODECS=\"avc1.64001f\",\
+             RESOLUTION=1280x720,URI=\"/live/main/0123456789ab/v0/iframe.m3u8\"\n"
         );
     }
 

@@ -4,7 +4,8 @@ use super::attributes::Attributes;
 use super::date;
 use super::media::{Head, Media, Open, Segment};
 use super::seconds::Seconds;
-use super::tags::{Part, RenditionReport, ServerControl};
+use super::skip::Skip;
+use super::tags::{ByteRange, Part, RenditionReport, ServerControl};
 
 /// Why a text is not a media playlist, and in which line (counted from 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +71,7 @@ struct Reader {
     parts: Vec<Part>,
     gap: bool,
     duration: Option<Seconds>,
+    byte_range: Option<ByteRange>,
 }
 
 impl Reader {
@@ -87,6 +89,10 @@ impl Reader {
                 self.once("EXT-X-INDEPENDENT-SEGMENTS")?;
                 self.media.independent_segments = true;
             }
+            "#EXT-X-I-FRAMES-ONLY" => {
+                self.once("EXT-X-I-FRAMES-ONLY")?;
+                self.media.i_frames_only = true;
+            }
             "#EXT-X-TARGETDURATION" => {
                 self.once("EXT-X-TARGETDURATION")?;
                 self.media.target_duration = number(value, "EXT-X-TARGETDURATION")?;
@@ -98,6 +104,10 @@ impl Reader {
             "#EXT-X-DISCONTINUITY-SEQUENCE" => {
                 self.early("EXT-X-DISCONTINUITY-SEQUENCE")?;
                 self.media.discontinuity_sequence = number(value, "EXT-X-DISCONTINUITY-SEQUENCE")?;
+            }
+            "#EXT-X-SKIP" => {
+                self.early("EXT-X-SKIP")?;
+                self.media.skip = Some(Skip::parse(value).ok_or(Fault::Malformed("EXT-X-SKIP"))?);
             }
             "#EXT-X-SERVER-CONTROL" => {
                 self.once("EXT-X-SERVER-CONTROL")?;
@@ -134,6 +144,9 @@ impl Reader {
                 let span = value.split_once(',').map_or(value, |(span, _title)| span);
                 self.duration = Some(Seconds::parse(span).ok_or(Fault::Malformed("EXTINF"))?);
             }
+            "#EXT-X-BYTERANGE" => {
+                self.byte_range = Some(byte_range(value).ok_or(Fault::Malformed("EXT-X-BYTERANGE"))?);
+            }
             "#EXT-X-PRELOAD-HINT" => self.hint(value).ok_or(Fault::Malformed("EXT-X-PRELOAD-HINT"))?,
             "#EXT-X-RENDITION-REPORT" => {
                 let report = report(value).ok_or(Fault::Malformed("EXT-X-RENDITION-REPORT"))?;
@@ -148,11 +161,12 @@ impl Reader {
         let duration = self.duration.take().ok_or(Fault::Unpaired)?;
         let (head, parts) = (std::mem::take(&mut self.head), std::mem::take(&mut self.parts));
         let gap = std::mem::take(&mut self.gap);
-        self.media.segments.push(Segment { head, gap, parts, duration, uri: uri.to_owned() });
+        let byte_range = self.byte_range.take();
+        self.media.segments.push(Segment { head, gap, parts, duration, byte_range, uri: uri.to_owned() });
         Ok(())
     }
 
-    /// Only TYPE=PART is kept; other types are for other readers.
+    /// TYPE=PART and TYPE=MAP are kept; other types are for other readers.
     fn hint(&mut self, list: &str) -> Option<()> {
         let mut kind = None;
         let mut attributes = Attributes::new(list);
@@ -160,8 +174,10 @@ impl Reader {
             kind = Some(attribute.value);
         }
         attributes.finish()?;
-        if kind? == "PART" {
-            self.media.hint = Some(uri_of(list)?);
+        match kind? {
+            "PART" => self.media.hint = Some(uri_of(list)?),
+            "MAP" => self.media.map_hint = Some(uri_of(list)?),
+            _ => {}
         }
         Some(())
     }
@@ -176,7 +192,9 @@ impl Reader {
 
     fn early(&mut self, tag: &'static str) -> Result<(), Fault> {
         self.once(tag)?;
-        let begun = !self.media.segments.is_empty() || !self.parts.is_empty();
+        // EXT-X-SKIP stands for segments: what comes after it comes after the first one.
+        let segments = !self.media.segments.is_empty() || self.media.skip.is_some();
+        let begun = segments || !self.parts.is_empty();
         if begun { Err(Fault::Late(tag)) } else { Ok(()) }
     }
 
@@ -199,7 +217,7 @@ fn number<T: std::str::FromStr>(text: &str, tag: &'static str) -> Result<T, Faul
 }
 
 /// A decimal-integer (§4.2): digits alone, no sign.
-fn integer<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(super) fn integer<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
@@ -218,11 +236,22 @@ fn server_control(list: &str) -> Option<ServerControl> {
             "CAN-BLOCK-RELOAD" => control.can_block_reload = attribute.value == "YES",
             "PART-HOLD-BACK" => control.part_hold_back = Some(Seconds::parse(attribute.value)?),
             "HOLD-BACK" => control.hold_back = Some(Seconds::parse(attribute.value)?),
+            "CAN-SKIP-UNTIL" => control.can_skip_until = Some(Seconds::parse(attribute.value)?),
             _ => {}
         }
     }
     attributes.finish()?;
     Some(control)
+}
+
+/// `LENGTH` or `LENGTH@OFFSET`.
+fn byte_range(text: &str) -> Option<ByteRange> {
+    let (length, offset) = text.split_once('@').map_or((text, None), |(n, o)| (n, Some(o)));
+    let offset = match offset {
+        Some(offset) => Some(integer(offset)?),
+        None => None,
+    };
+    Some(ByteRange { length: integer(length)?, offset })
 }
 
 fn part_target(list: &str) -> Option<Seconds> {

@@ -15,6 +15,8 @@ pub struct ServerControl {
     pub part_hold_back: Option<Seconds>,
     /// HOLD-BACK; at least three target durations.
     pub hold_back: Option<Seconds>,
+    /// CAN-SKIP-UNTIL, the skip boundary of delta updates; at least six target durations.
+    pub can_skip_until: Option<Seconds>,
 }
 
 impl fmt::Display for ServerControl {
@@ -32,8 +34,31 @@ impl fmt::Display for ServerControl {
             write!(f, "{lead}HOLD-BACK={span:#}")?;
             lead = ",";
         }
+        if let Some(span) = self.can_skip_until {
+            write!(f, "{lead}CAN-SKIP-UNTIL={span:#}")?;
+            lead = ",";
+        }
         // An attribute list is never empty: a tag with nothing to say is not printed.
         if lead == "," { f.write_str("\n") } else { Ok(()) }
+    }
+}
+
+/// EXT-X-BYTERANGE (§4.4.4.2): the part of the resource that a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// Length in bytes.
+    pub length: u64,
+    /// Where it starts; `None` where the range of the segment before ends.
+    pub offset: Option<u64>,
+}
+
+impl fmt::Display for ByteRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#EXT-X-BYTERANGE:{}", self.length)?;
+        match self.offset {
+            Some(offset) => writeln!(f, "@{offset}"),
+            None => writeln!(f),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::limits_http::HttpLimits;
+use super::limits_http::{HttpLimits, TlsLimits};
 
 const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
@@ -19,6 +19,8 @@ pub struct Limits {
     pub codec: CodecLimits,
     /// HTTP connections and held requests.
     pub http: HttpLimits,
+    /// TLS handshakes.
+    pub tls: TlsLimits,
     /// Rings and what waits to enter them.
     pub ring: RingLimits,
 }

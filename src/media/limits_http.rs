@@ -1,4 +1,4 @@
-//! Limits on HTTP connections and on requests that are held.
+//! Limits on HTTP connections, on requests that are held, and on the TLS in front of connections.
 
 use std::time::Duration;
 
@@ -39,6 +39,23 @@ pub struct HttpLimits {
     pub connections: usize,
     /// Connections from one address.
     pub connections_per_address: usize,
+}
+
+/// Bounds on TLS handshakes, of HTTPS and RTMPS together: each costs a signature before anything is known of the peer.
+#[derive(Debug, Clone)]
+pub struct TlsLimits {
+    /// From accept to the handshake's end, waiting for a place included.
+    pub handshake: Duration,
+    /// Handshakes in flight for each core; those past it wait.
+    pub in_flight_per_core: usize,
+    /// Handshakes in flight or waiting from one address.
+    pub in_flight_per_address: usize,
+}
+
+impl Default for TlsLimits {
+    fn default() -> Self {
+        Self { handshake: Duration::from_secs(5), in_flight_per_core: 256, in_flight_per_address: 128 }
+    }
 }
 
 impl Default for HttpLimits {

@@ -16,7 +16,7 @@ mod wall;
 pub use self::audio::{AudioCodec, AudioConfig};
 pub use self::frame::{Frame, TrackId, TrackKind};
 pub use self::limits::{CodecLimits, Limits, RingLimits, RtmpLimits};
-pub use self::limits_http::HttpLimits;
+pub use self::limits_http::{HttpLimits, TlsLimits};
 pub use self::name::{NameError, StreamName};
 pub use self::time::{Ticks, Timescale, Unroll, rescale};
 pub use self::track::{CodecConfig, Track};

@@ -16,6 +16,9 @@ use super::segment::SegmentHead;
 use crate::cmaf;
 use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
 
+/// How far, in microseconds of media time, a track may run ahead of the leader before gaps stand in for it.
+const MOST_AHEAD: i64 = 10_000_000;
+
 /// Why the packager refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -141,8 +144,14 @@ impl Packager {
                 .iter_mut()
                 .find(|follower| follower.lane.id == frame.track)
                 .ok_or(Error::UnknownTrack(frame.track))?;
+            let at = frame.dts;
             follower.push(frame);
             follower.advance(epoch, skew, &mut self.out);
+            // Who runs ahead this far waits for a leader that is gone, and would wait in memory.
+            let behind = Ticks::new(at.micros().saturating_sub(MOST_AHEAD), Timescale::MICROS);
+            if self.due().is_some_and(|due| due.micros() < behind.value) {
+                self.starve(behind);
+            }
         }
         self.ready.extend(self.out.drain(..));
         Ok(())

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use crate::control::{SettingsError, StoreError};
 
+use super::tls::TlsError;
+
 /// Why the server could not start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -14,13 +16,16 @@ pub enum Error {
     /// A listener's address is taken or not ours.
     #[error("cannot listen for {listener} on {address}: {error}")]
     Bind {
-        /// "rtmp", "http" or "admin".
+        /// "rtmp", "http", "admin", "https" or "rtmps".
         listener: &'static str,
         /// Where.
         address: SocketAddr,
         /// What the system said.
         error: io::Error,
     },
+    /// There can be no TLS with what is configured.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The state store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,7 +46,7 @@ impl Error {
     /// The process's exit code: 78 configuration, 69 address in use, 1 everything else (sysexits.h).
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) => 78,
+            Self::Settings(_) | Self::Tls(_) => 78,
             Self::Bind { .. } => 69,
             Self::Store(_) | Self::Random(_) | Self::System { .. } => 1,
         }

@@ -84,17 +84,22 @@ impl Greeting {
     /// Prints it. This is the only place a key is ever printed.
     pub(super) fn print(&self, at: &Addresses, mut out: impl Write) -> io::Result<()> {
         let (rtmp, http) = (reachable(at.rtmp), reachable(at.http));
+        let (rtmps, https) = (at.rtmps.map(reachable), at.https.map(reachable));
+        let watch = |out: &mut dyn Write, name: &StreamName| {
+            writeln!(out, "watch     http://{http}/watch/{name}")?;
+            https.iter().try_for_each(|https| writeln!(out, "          https://{https}/watch/{name}"))
+        };
         match self {
             Self::Made { name, key } => {
                 writeln!(out, "publish   rtmp://{rtmp}/live")?;
+                rtmps.iter().try_for_each(|rtmps| writeln!(out, "          rtmps://{rtmps}/live"))?;
                 writeln!(out, "key       {}   (shown once: keep it)", key.expose())?;
-                writeln!(out, "watch     http://{http}/watch/{name}")?;
+                watch(&mut out, name)?;
             }
             Self::Known(names) => {
                 writeln!(out, "publish   rtmp://{rtmp}/live   with the key shown at the first start")?;
-                for name in names {
-                    writeln!(out, "watch     http://{http}/watch/{name}")?;
-                }
+                rtmps.iter().try_for_each(|rtmps| writeln!(out, "          rtmps://{rtmps}/live"))?;
+                names.iter().try_for_each(|name| watch(&mut out, name))?;
                 writeln!(out, "Key lost? `rillcast key` prints a new one; give it with --stream NAME=KEY.")?;
             }
             Self::Configured => {}
@@ -124,6 +129,8 @@ mod tests {
             rtmp: ([0, 0, 0, 0], 1935).into(),
             http: ([0, 0, 0, 0], 8080).into(),
             admin: ([127, 0, 0, 1], 9080).into(),
+            https: None,
+            rtmps: Some(([0, 0, 0, 0], 1936).into()),
         };
         let mut out = Vec::new();
         greeting.print(&at, &mut out).unwrap();
@@ -138,7 +145,11 @@ mod tests {
         assert_eq!(streams[0].name.as_str(), "main");
         assert!(bool::from(streams[0].keys[0].matches(&key)));
         let text = printed(&greeting);
-        assert!(text.contains("rtmp://localhost:1935/live\n") && text.contains(&key), "{text}");
+        assert!(
+            text.contains("rtmp://localhost:1935/live\n          rtmps://localhost:1936/live\n")
+                && text.contains(&key),
+            "{text}"
+        );
         assert!(text.contains("http://localhost:8080/watch/main\n"), "{text}");
 
         let (again, greeting) = super::streams(&settings(&folder)).unwrap();

@@ -1,6 +1,6 @@
 //! HTTP: our own accept loop on hyper, with every bound set by us and a timer behind each.
 //!
-//! HTTP/1.1 and HTTP/2 with prior knowledge share a port. `axum::serve` sets no timer, which silently turns
+//! HTTP/1.1 and HTTP/2 share a port: by prior knowledge, or over TLS by its ALPN. `axum::serve` sets no timer, which silently turns
 //! hyper's timeouts off; here [`Vitals`] times everything, and hyper's own header timer stays off.
 
 use std::convert::Infallible;
@@ -19,6 +19,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
@@ -26,13 +27,14 @@ use tower::ServiceExt;
 use crate::control::Limit;
 use crate::media::HttpLimits;
 
-use super::admission::{Admission, Full, Permit};
+use super::admission::{Admission, Full};
 use super::body::Tracked;
 use super::clock::Clock;
 use super::context::Context;
-use super::io::WatchedIo;
+use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::screen;
+use super::tls::Handshake;
 use super::vitals::{InFlight, Vitals};
 
 /// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
@@ -51,7 +53,7 @@ pub(super) struct HttpDoor {
     context: Arc<Context>,
     builder: auto::Builder<TokioExecutor>,
     admission: Arc<Admission>,
-    graceful: GracefulShutdown,
+    tls: Option<Handshake>,
 }
 
 /// Who sent a request, for the routes.
@@ -64,17 +66,22 @@ pub(super) struct Peer {
 }
 
 impl HttpDoor {
-    /// A door to `router`.
+    /// A door to `router`, plain.
     pub(super) fn new(router: Router, context: Arc<Context>, admission: Arc<Admission>) -> Self {
         let builder = builder(&context.limits.http);
-        Self { router, context, builder, admission, graceful: GracefulShutdown::new() }
+        Self { router, context, builder, admission, tls: None }
+    }
+
+    /// The same behind TLS.
+    pub(super) fn secure(self, tls: Handshake) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// Accepts until the server drains; each connection's task holds a clone of `open` until it ends. Then
     /// asks every connection to finish what it answers and close.
     pub(super) async fn serve(self, listener: TcpListener, open: mpsc::Sender<()>) {
         let mut drain = self.context.drain();
-        let door = Arc::new(self);
+        let (door, graceful) = (Arc::new(self), GracefulShutdown::new());
         loop {
             let (stream, peer) = tokio::select! {
                 biased;
@@ -84,11 +91,11 @@ impl HttpDoor {
             match door.admission.admit(peer.ip()) {
                 Ok(permit) => {
                     listen::tune_viewer(&stream);
-                    let (watcher, open) = (door.graceful.watcher(), open.clone());
+                    let (watcher, open) = (graceful.watcher(), open.clone());
                     let door = door.clone();
                     tokio::spawn(async move {
-                        door.converse(stream, peer.ip(), permit, watcher).await;
-                        drop(open);
+                        door.greet(stream, peer.ip(), watcher).await;
+                        drop((permit, open));
                     });
                 }
                 Err(Full::Total) => door.context.metrics.limit(Limit::HttpConnections),
@@ -97,30 +104,47 @@ impl HttpDoor {
         }
         drop(listener);
         drain.publishers_finished().await;
-        if let Some(door) = Arc::into_inner(door) {
-            door.graceful.shutdown().await;
+        graceful.shutdown().await;
+    }
+
+    /// Shakes hands where that is asked for, and begins the conversation.
+    async fn greet(&self, stream: TcpStream, address: IpAddr, watcher: Watcher) {
+        let vitals = Vitals::new(Clock::mono());
+        let metered = |stream| Metered::new(stream, vitals.clone());
+        match &self.tls {
+            None => self.converse(metered(stream), address, vitals.clone(), watcher).await,
+            Some(tls) => {
+                let mut drain = self.context.drain();
+                let shaken = tokio::select! {
+                    shaken = tls.shake(stream, address, metered, &self.context.metrics) => shaken,
+                    () = drain.started() => None,
+                };
+                if let Some(stream) = shaken {
+                    // The handshake had a deadline of its own; the first head's begins now.
+                    vitals.restart(Clock::mono());
+                    self.converse(stream, address, vitals, watcher).await;
+                }
+            }
         }
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, address: IpAddr, permit: Permit, watcher: Watcher) {
-        let metrics = &self.context.metrics;
-        metrics.http_connections.inc();
-        let vitals = Vitals::new(Clock::mono());
+    async fn converse<S>(&self, stream: S, address: IpAddr, vitals: Arc<Vitals>, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let context = &self.context;
+        context.metrics.http_connections.inc();
         let peer = Peer { address, vitals: vitals.clone() };
         let io = WatchedIo::new(stream, vitals.clone());
         let service = service_fn({
-            let (router, context) = (self.router.clone(), self.context.clone());
+            let (router, context) = (self.router.clone(), context.clone());
             move |request| answer(request, router.clone(), context.clone(), peer.clone(), peer.vitals.begin())
         });
         let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
-        // The task must not keep the door open once accepting has ended.
-        let context = self.context.clone();
-        drop(self);
         if let Some(limit) = until_due(connection, &vitals, &context.limits.http).await {
             context.metrics.limit(limit);
         }
         context.metrics.http_connections.dec();
-        drop(permit);
     }
 }
 

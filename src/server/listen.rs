@@ -21,7 +21,7 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// Unsent bytes the kernel takes for a viewer: what is beyond this is better kept as shared parts.
 const NOT_SENT: u32 = 128 * 1024;
 
-/// Binds `address` for `listener` ("rtmp", "http", "admin") and logs the port it got.
+/// Binds `address` for `listener` ("rtmp", "http", "https"...) and logs the port it got.
 pub(super) async fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
     let fail = |error| Error::Bind { listener, address, error };
     let socket = TcpListener::bind(address).await.map_err(fail)?;

@@ -3,7 +3,7 @@
 //! Belongs here: listeners, drivers of the sans-IO rooms, limits on sockets, routes.   Does not: bitstreams, decisions
 //! about playlists (see hls) or about permission (see control).
 //! Time: read here, in `clock.rs`, and handed to every other room.  Memory: connections are permitted by count; each
-//! costs at most its buffers in `RtmpLimits` and `HttpLimits`.  Spec: RFC 9112, RFC 9113.
+//! costs at most its buffers in `RtmpLimits` and `HttpLimits`.  Spec: RFC 9112, RFC 9113, RFC 8446.
 
 mod admission;
 mod body;
@@ -30,6 +30,7 @@ mod rtmp;
 mod run;
 mod screen;
 mod shutdown;
+mod tls;
 mod vitals;
 pub mod web;
 
@@ -38,3 +39,4 @@ pub use self::error::Error;
 pub use self::log::start as start_log;
 pub use self::run::{Addresses, House, run};
 pub use self::shutdown::on_signal;
+pub use self::tls::{Identity, TlsError, identity};

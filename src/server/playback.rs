@@ -11,7 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 
 use crate::hls::{self, Answer, Directives, Entry, Presentation, Refusal, Reply, Route, Selection};
-use crate::live::{Generation, Rendition};
+use crate::live::{Changes, Generation, Rendition};
 
 use super::body::RopeBody;
 use super::context::Context;
@@ -23,6 +23,9 @@ use super::routes::field;
 /// keyframe interval at any time, and segments are then cut without one: the promise cannot be kept.
 const INDEPENDENT_SEGMENTS: bool = false;
 
+/// RFC 9218 §5.
+const PRIORITY: HeaderName = HeaderName::from_static("priority");
+
 /// Everything under `/live/`.
 pub(super) async fn serve(
     State(context): State<Arc<Context>>,
@@ -31,13 +34,16 @@ pub(super) async fn serve(
 ) -> Response<Body> {
     // The body is never read, and must not be carried across a wait.
     let (head, _) = request.into_parts();
+    let mut urgent = hls::URGENT;
     let mut response = match head.method {
         Method::GET | Method::HEAD => {
             let player = Player {
                 gzip: hls::accepts_gzip(field(&head.headers, &ACCEPT_ENCODING).as_deref()),
                 whole_segments: hls::knows_only_segments(field(&head.headers, &USER_AGENT).as_deref()),
             };
-            match answer(&context, &peer, &head.uri, player).await {
+            let (answer, urgency) = answer(&context, &peer, &head.uri, player).await;
+            urgent = urgency;
+            match answer {
                 Answer::Ready(reply) => ready(reply, &head.method, &head.headers),
                 Answer::Refuse(refusal) => refuse(refusal),
                 // A wait is over before it gets here.
@@ -57,6 +63,7 @@ pub(super) async fn serve(
             response
         }
     };
+    response.headers_mut().insert(PRIORITY, HeaderValue::from_static(urgent));
     put(response.headers_mut(), &hls::CORS);
     response
 }
@@ -68,27 +75,45 @@ struct Player {
     whole_segments: bool,
 }
 
-async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> Answer {
+/// The answer, and how urgent it is.
+async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> (Answer, &'static str) {
     let Player { gzip, whole_segments } = player;
-    let unknown = Answer::Refuse(Refusal::UNKNOWN);
+    let unknown = (Answer::Refuse(Refusal::UNKNOWN), hls::URGENT);
     match Route::parse(uri.path()) {
         None => unknown,
         Some(Route::Multivariant(name)) => match context.registry.find(&name) {
-            Some(generation) => multivariant(context, peer, &generation, gzip).await,
+            Some(generation) => (multivariant(context, peer, &generation, gzip).await, hls::URGENT),
+            None => unknown,
+        },
+        Some(Route::Thumbnail(name)) => match context.registry.find(&name) {
+            Some(generation) => (thumbnail(context, peer, &generation).await, hls::PATIENT),
             None => unknown,
         },
         Some(Route::Media { name, generation, track, file }) => {
             let found = context.registry.find(&name).filter(|found| found.id().as_str() == generation);
             let directives = Directives::parse(uri.query());
-            match found.and_then(|generation| generation.rendition(track)) {
-                Some(rendition) => {
+            let rendition = |generation: Arc<Generation>| {
+                let rendition = generation.rendition(track)?;
+                Some((hls::urgency(file, track.kind, lower(&generation, &rendition)), rendition))
+            };
+            match found.and_then(rendition) {
+                Some((urgency, rendition)) => {
                     let request = hls::Request { file, directives, gzip, whole_segments };
-                    media(context, peer, &rendition, &request).await
+                    (media(context, peer, &rendition, &request).await, urgency)
                 }
                 None => unknown,
             }
         }
     }
+}
+
+/// How many renditions of the same kind have a lower bit rate.
+fn lower(generation: &Generation, rendition: &Rendition) -> usize {
+    let renditions = generation.renditions();
+    let rate = |rendition: &Rendition| (rendition.view().bandwidth.peak, rendition.id());
+    let own = rate(rendition);
+    let of_kind = renditions.iter().filter(|one| one.id().kind == own.1.kind);
+    of_kind.filter(|one| rate(one) < own).count()
 }
 
 async fn multivariant(context: &Context, peer: &Peer, generation: &Arc<Generation>, gzip: bool) -> Answer {
@@ -107,12 +132,26 @@ async fn multivariant(context: &Context, peer: &Peer, generation: &Arc<Generatio
             answer => answer,
         }
     };
-    let signals = || {
+    hold::answer(context, peer, look, || signals(generation), || Answer::Refuse(Refusal::Busy)).await
+}
+
+async fn thumbnail(context: &Context, peer: &Peer, generation: &Arc<Generation>) -> Answer {
+    let look = || {
         let renditions = generation.renditions();
-        let changes = renditions.iter().map(|rendition| rendition.changes());
-        std::iter::once(generation.changes()).chain(changes).collect()
+        let views: Vec<_> = renditions.iter().map(|rendition| rendition.view()).collect();
+        match hls::thumbnail(generation.id().as_str(), &views) {
+            Answer::WaitFor(_) if generation.ended() => Answer::Refuse(Refusal::UNKNOWN),
+            answer => answer,
+        }
     };
-    hold::answer(context, peer, look, signals, || Answer::Refuse(Refusal::Busy)).await
+    hold::answer(context, peer, look, || signals(generation), || Answer::Refuse(Refusal::Busy)).await
+}
+
+/// Everything that can change about a generation as a whole.
+fn signals(generation: &Generation) -> Vec<Changes> {
+    let renditions = generation.renditions();
+    let changes = renditions.iter().map(|rendition| rendition.changes());
+    std::iter::once(generation.changes()).chain(changes).collect()
 }
 
 async fn media(context: &Context, peer: &Peer, rendition: &Arc<Rendition>, request: &hls::Request) -> Answer {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
@@ -25,6 +25,7 @@ use super::context::Context;
 use super::gate::{self, Ruling, Waiting};
 use super::ingest::Ingest;
 use super::listen;
+use super::tls::Handshake;
 
 /// Read at once before a publish is accepted: nobody has earned more yet.
 const EARLY_READ: usize = 4 * 1024;
@@ -41,6 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Accepts encoders until the server drains; each connection's task holds a clone of `open` until it ends.
 pub(super) async fn serve(
     listener: TcpListener,
+    tls: Option<Handshake>,
     context: Arc<Context>,
     admission: Arc<Admission>,
     open: mpsc::Sender<()>,
@@ -55,10 +57,10 @@ pub(super) async fn serve(
         match admission.admit(peer.ip()) {
             Ok(permit) => {
                 listen::tune_ingest(&stream);
-                let (context, open) = (context.clone(), open.clone());
+                let (context, open, tls) = (context.clone(), open.clone(), tls.clone());
                 tokio::spawn(async move {
                     context.metrics.rtmp_connections.inc();
-                    converse(stream, peer, &context).await;
+                    greet(stream, tls, peer, &context).await;
                     context.metrics.rtmp_connections.dec();
                     drop((permit, open));
                 });
@@ -84,7 +86,20 @@ enum End {
     Io(#[from] io::Error),
 }
 
-async fn converse(mut stream: TcpStream, peer: SocketAddr, context: &Context) {
+/// Shakes hands where that is asked for, and begins the conversation.
+async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, context: &Context) {
+    let Some(tls) = tls else { return converse(stream, peer, context).await };
+    let mut drain = context.drain();
+    let shaken = tokio::select! {
+        shaken = tls.shake(stream, peer.ip(), |stream| stream, &context.metrics) => shaken,
+        () = drain.started() => None,
+    };
+    if let Some(stream) = shaken {
+        converse(stream, peer, context).await;
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: SocketAddr, context: &Context) {
     let mut driver = Driver::new(peer, context);
     let end = driver.run(&mut stream).await;
     match &end {
@@ -105,11 +120,19 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, context: &Context) {
 }
 
 /// Lets the peer read the last status: closing with its bytes unread would reset the connection.
-async fn farewell(stream: &mut TcpStream) -> io::Result<()> {
+async fn farewell(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     stream.shutdown().await?;
     let mut sink = [0; EARLY_READ];
     while stream.read(&mut sink).await? > 0 {}
     Ok(())
+}
+
+/// Writes what is taken of `bytes`; of nothing, what TLS kept back when its socket was full.
+async fn send(output: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() {
+        return output.flush().await.map(|()| 0);
+    }
+    output.write(bytes).await
 }
 
 struct Driver<'a> {
@@ -125,6 +148,8 @@ struct Driver<'a> {
     encoder: Option<String>,
     outbound: VecDeque<Bytes>,
     queued: usize,
+    /// Whether something was written that may not have reached the socket yet.
+    unflushed: bool,
     /// Why it ends, once what is queued is written, and by when that must be done.
     end: Option<(End, Instant)>,
 }
@@ -143,12 +168,13 @@ impl<'a> Driver<'a> {
             encoder: None,
             outbound,
             queued: 0,
+            unflushed: false,
             end: None,
         }
     }
 
-    async fn run(&mut self, stream: &mut TcpStream) -> End {
-        let (mut input, mut output) = stream.split();
+    async fn run(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> End {
+        let (mut input, mut output) = tokio::io::split(stream);
         let mut drain = self.context.drain();
         // Kept across turns: beginning a wait anew at every read costs more than the read's own bookkeeping.
         let mut drained = pin!(drain.started());
@@ -159,7 +185,7 @@ impl<'a> Driver<'a> {
         let mut now = Clock::now();
         loop {
             self.drain(now);
-            if let Some((end, _)) = self.end.take_if(|_| self.outbound.is_empty()) {
+            if let Some((end, _)) = self.end.take_if(|_| self.outbound.is_empty() && !self.unflushed) {
                 return end;
             }
             if let Some(ingest) = self.ingest.as_ref().filter(|_| buffer.len() < READ) {
@@ -186,12 +212,14 @@ impl<'a> Driver<'a> {
                     self.session.finish(&Rejection::bad_name(OUSTED));
                     self.ingest.take().into_iter().for_each(|ingest| ingest.leave(OUSTED));
                 }
-                wrote = output.write(&front), if !front.is_empty() => match wrote {
+                wrote = send(&mut output, &front), if !front.is_empty() || self.unflushed => match wrote {
                     Ok(count) => self.wrote(count),
                     Err(error) => return error.into(),
                 },
                 read = input.read(&mut buffer), if self.reads() => match read {
                     Ok(0) => return End::Hangup,
+                    // TLS tells apart who left without a word of farewell; many encoders do.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return End::Hangup,
                     Ok(count) => {
                         now = Clock::now();
                         self.heard(buffer.get(..count).unwrap_or_default(), now);
@@ -218,6 +246,7 @@ impl<'a> Driver<'a> {
     }
 
     fn wrote(&mut self, count: usize) {
+        self.unflushed = count > 0;
         self.queued = self.queued.saturating_sub(count);
         if let Some(front) = self.outbound.front_mut() {
             front.advance(count.min(front.len()));
@@ -251,6 +280,7 @@ impl<'a> Driver<'a> {
         }
         if self.end.as_ref().is_some_and(|(_, by)| *by <= now.mono) {
             self.outbound.clear();
+            self.unflushed = false;
         } else if self.session.deadline().is_some_and(|at| at <= now.mono) {
             let result = self.session.handle_timeout(now.mono);
             self.settle(result, now);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::control::{Access, Settings};
 use crate::live::{self, Registry};
@@ -23,6 +24,7 @@ use super::http::HttpDoor;
 use super::listen;
 use super::routes;
 use super::rtmp;
+use super::tls::{Doors, Keeper};
 
 /// How often ended streams are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -40,6 +42,15 @@ pub struct House {
     rtmp: TcpListener,
     http: TcpListener,
     admin: TcpListener,
+    secure: Option<Secure>,
+}
+
+/// What TLS adds.
+struct Secure {
+    https: TcpListener,
+    rtmps: TcpListener,
+    keeper: Arc<Keeper>,
+    doors: Doors,
 }
 
 /// Where the listeners are, with the ports the system chose.
@@ -51,6 +62,10 @@ pub struct Addresses {
     pub http: SocketAddr,
     /// Metrics and health.
     pub admin: SocketAddr,
+    /// Players over TLS.
+    pub https: Option<SocketAddr>,
+    /// Encoders over TLS.
+    pub rtmps: Option<SocketAddr>,
 }
 
 /// Runs a server until `shutdown` completes and its connections have been let finish.
@@ -73,11 +88,19 @@ impl House {
         let rtmp = listen::bind("rtmp", settings.listen.rtmp).await?;
         let http = listen::bind("http", settings.listen.http).await?;
         let admin = listen::bind("admin", settings.listen.admin).await?;
-        let addresses = Addresses { rtmp: local(&rtmp)?, http: local(&http)?, admin: local(&admin)? };
+        let secure = Secure::bind(&settings).await?;
+        let over_tls = |of: fn(&Secure) -> &TcpListener| secure.as_ref().map(|s| local(of(s))).transpose();
+        let addresses = Addresses {
+            rtmp: local(&rtmp)?,
+            http: local(&http)?,
+            admin: local(&admin)?,
+            https: over_tls(|secure| &secure.https)?,
+            rtmps: over_tls(|secure| &secure.rtmps)?,
+        };
         let (streams, greeting) = first_run::streams(&settings)?;
         let access = Access::new(streams, settings.open_publish);
         let context = Arc::new(Context::new(access, Registry::new(live(&settings)), settings.clone()));
-        Ok(Self { settings, context, greeting, addresses, rtmp, http, admin })
+        Ok(Self { settings, context, greeting, addresses, rtmp, http, admin, secure })
     }
 
     /// Where it listens.
@@ -89,26 +112,43 @@ impl House {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn greet(&self, out: impl io::Write) -> Result<(), Error> {
+    pub fn greet(&self, mut out: impl io::Write) -> Result<(), Error> {
         let what = "cannot print the publish URL";
-        self.greeting.print(&self.addresses, out).map_err(|error| Error::System { what, error })
+        let own = self.secure.as_ref().filter(|_| self.settings.tls.self_signed);
+        let printed = self.greeting.print(&self.addresses, &mut out).and_then(|()| {
+            let Some(secure) = own else { return Ok(()) };
+            let fingerprint = secure.keeper.identity().fingerprint();
+            writeln!(out, "trust     {}", secure.keeper.certificate().display())?;
+            writeln!(out, "SHA-256   {fingerprint}")?;
+            out.flush()
+        });
+        printed.map_err(|error| Error::System { what, error })
     }
 
     /// Serves until `shutdown` completes, then drains: not ready at once, publishers finished and their
     /// streams ended, held requests answered, connections closed, all within the configured time.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { settings, context, greeting, addresses, rtmp, http, admin } = self;
+        let Self { settings, context, greeting, addresses, rtmp, http, admin, secure } = self;
         let (publishing, mut published) = mpsc::channel::<()>(1);
         let budget = Budget::claim();
         let limits = &context.limits.rtmp;
         let encoders = Admission::new(limits.connections.min(budget.rtmp), limits.connections_per_address);
-        tokio::spawn(rtmp::serve(rtmp, context.clone(), encoders, publishing));
+        let serve_rtmp = |listener, tls| {
+            tokio::spawn(rtmp::serve(listener, tls, context.clone(), encoders.clone(), publishing.clone()))
+        };
+        serve_rtmp(rtmp, None);
 
         let limits = &context.limits.http;
         let public = Admission::new(limits.connections.min(budget.http), limits.connections_per_address);
         let (open, mut closed) = mpsc::channel::<()>(1);
-        let door = HttpDoor::new(routes::public(context.clone()), context.clone(), public);
-        tokio::spawn(door.serve(http, open.clone()));
+        let door = || HttpDoor::new(routes::public(context.clone()), context.clone(), public.clone());
+        tokio::spawn(door().serve(http, open.clone()));
+        let watcher = secure.map(|Secure { https, rtmps, keeper, doors }| {
+            serve_rtmp(rtmps, Some(doors.rtmps));
+            tokio::spawn(door().secure(doors.https).serve(https, open.clone()));
+            tokio::spawn(keeper.watch(context.clone()))
+        });
+        drop(publishing);
         // The operator must get in when viewers have taken every place: the admin door counts for itself.
         let door = HttpDoor::new(routes::admin(context.clone()), context.clone(), Admission::new(64, 64));
         tokio::spawn(door.serve(admin, open.clone()));
@@ -132,8 +172,24 @@ impl House {
         });
         let drained = drained.await.is_ok();
         sweeper.abort();
+        watcher.inspect(JoinHandle::abort);
         keeper.abort();
         tracing::info!(drained, "stopped");
+    }
+}
+
+impl Secure {
+    /// Opens the certificate and binds the listeners that show it; `None` when no TLS is asked for.
+    async fn bind(settings: &Settings) -> Result<Option<Self>, Error> {
+        let (Some(https), Some(rtmps)) = (settings.https(), settings.rtmps()) else { return Ok(None) };
+        let Some(keeper) = Keeper::open(settings, Clock::now().wall)? else { return Ok(None) };
+        let keeper = Arc::new(keeper);
+        let doors = Doors::new(&keeper, &settings.limits.tls)?;
+        let https = listen::bind("https", https).await?;
+        let rtmps = listen::bind("rtmps", rtmps).await?;
+        let identity = keeper.identity();
+        tracing::info!(fingerprint = identity.fingerprint(), until = %identity.not_after(), "tls_certificate");
+        Ok(Some(Self { https, rtmps, keeper, doors }))
     }
 }
 

@@ -74,6 +74,12 @@ impl Vitals {
         Arc::new(Self { state: Mutex::new(state), holds: Default::default() })
     }
 
+    /// The first head is awaited from `now`: what came before it had a deadline of its own.
+    pub(super) fn restart(&self, now: Instant) {
+        let mut state = self.state();
+        (state.phase, state.blocked) = (Phase::Head(now), None);
+    }
+
     /// When the connection must be given up unless something happens, and by which bound.
     pub(super) fn due(&self, limits: &HttpLimits) -> Option<(Instant, Limit)> {
         let state = self.state();

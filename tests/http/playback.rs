@@ -134,6 +134,32 @@ async fn media_is_immutable_and_ranged_and_the_future_is_not_stored() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn key_pictures_are_there_as_ranges_and_as_a_thumbnail() {
+    let server = Server::start(settings()).await;
+    let _encoder = Encoder::start(&server, "cam");
+    let folder = playable(&server, "cam").await;
+    with_a_segment(&server, &folder).await;
+    let at = server.at.http;
+
+    let (_, frames) = get(at, &format!("{folder}iframe.m3u8"), "").await;
+    assert!(frames.contains("#EXT-X-I-FRAMES-ONLY\n"), "{frames}");
+    let length = number(&frames, "#EXT-X-BYTERANGE:");
+    let name = frames.lines().find(|line| line.starts_with("seg-")).unwrap();
+    let range = format!("Range: bytes=0-{}\r\n", length - 1);
+    let (head, _) = get(at, &format!("{folder}{name}"), &range).await;
+    assert!(head.starts_with("http/1.1 206"), "{head}");
+    assert_eq!(number(&head, "content-length: "), length, "{head}");
+
+    let (head, _) = get(at, "/live/cam/thumb.mp4", "").await;
+    assert!(head.starts_with("http/1.1 200") && head.contains("content-type: video/mp4"), "{head}");
+    assert!(head.contains("cache-control: public, max-age="), "{head}");
+    let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    assert!(etag.contains('-') && !head.contains("immutable"), "{head}");
+    let (head, _) = get(at, "/live/nobody/thumb.mp4", "").await;
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}
+
 /// Hostile case 58: holds have places, those without one are answered at once, and who leaves makes room.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn held_requests_are_counted_and_freed_when_the_client_leaves() {

@@ -95,8 +95,13 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// Publishes to `rtmp://SERVER/live/PATH`.
     pub(crate) fn start(server: &Server, path: &str) -> Self {
+        Self::start_at(server.at.rtmp, path)
+    }
+
+    /// Publishes to `rtmp://AT/live/PATH`.
+    pub(crate) fn start_at(at: SocketAddr, path: &str) -> Self {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bbb_720p25_avc_aac.mp4").into();
-        let url = format!("rtmp://{}/live/{path}", server.at.rtmp);
+        let url = format!("rtmp://{at}/live/{path}");
         let options = publish::Options { file, url, repeat: true };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(publish::run(options, async {

@@ -7,7 +7,7 @@ use rillcast::lint::{self, Chunk, Finding, Listing, Sibling};
 use rillcast::live::Generation;
 use rillcast::media::TrackId;
 
-use crate::rig::{body, errors, multivariant, playlist, publish, publish_frames, views};
+use crate::rig::{body, delta, errors, multivariant, playlist, publish, publish_frames, views};
 use crate::source::{Source, epoch};
 
 /// Lints every state of every rendition, every change, and the renditions side by side.
@@ -15,7 +15,9 @@ use crate::source::{Source, epoch};
 pub(crate) struct Judge {
     last: BTreeMap<TrackId, Listing>,
     chunks: BTreeMap<TrackId, (u64, Option<Chunk>)>,
+    iframes: BTreeMap<TrackId, Listing>,
     states: usize,
+    deltas: usize,
     pub(crate) warnings: BTreeMap<&'static str, usize>,
 }
 
@@ -26,10 +28,12 @@ impl Judge {
             let Some(text) = playlist(&view) else { continue };
             let (listing, findings) = lint::media_playlist(text.as_bytes());
             self.judge(&findings, &text);
-            if let Some(before) = self.last.get(&id) {
+            if let Some(before) = known.get(&id) {
                 let findings = lint::change(before, &listing);
                 self.judge(&findings, &text);
+                self.delta(&view, before, &listing);
             }
+            self.iframes(id, &view);
             self.media(id, &view, &listing);
             // A state is as new as its last part: what it says of others was true then.
             if known.get(&id).is_some_and(|known| known.position() == listing.position()) {
@@ -55,6 +59,26 @@ impl Judge {
             let (presentation, findings) = lint::multivariant(text.as_bytes());
             self.judge(&findings, &text);
             assert!(presentation.is_some(), "{text}");
+        }
+    }
+
+    /// What a client with the state before makes of a delta.
+    fn delta(&mut self, view: &rillcast::live::View, before: &Listing, full: &Listing) {
+        let Some(text) = delta(view) else { return };
+        let (listing, findings) = lint::media_playlist(&text);
+        let text = String::from_utf8(text).unwrap();
+        self.judge(&findings, &text);
+        self.deltas += usize::from(listing.skip.is_some());
+        self.judge(&lint::delta(before, &listing, full), &text);
+    }
+
+    fn iframes(&mut self, id: TrackId, view: &rillcast::live::View) {
+        let Some(text) = body(view, File::IFrames) else { return };
+        let (listing, findings) = lint::media_playlist(&text);
+        let text = String::from_utf8(text).unwrap();
+        self.judge(&findings, &text);
+        if let Some(before) = self.iframes.insert(id, listing.clone()) {
+            self.judge(&lint::change(&before, &listing), &text);
         }
     }
 
@@ -110,7 +134,7 @@ impl Judge {
     }
 
     pub(crate) fn done(&self, label: &str) {
-        println!("{label}: {} states, warnings {:?}", self.states, self.warnings);
+        println!("{label}: {} states, {} deltas, warnings {:?}", self.states, self.deltas, self.warnings);
         assert!(self.states > 20, "{label}: {} states", self.states);
     }
 }

@@ -60,7 +60,16 @@ pub(crate) fn playlist(view: &View) -> Option<String> {
 
 /// Any file of a view, as it is sent.
 pub(crate) fn body(view: &View, file: File) -> Option<Vec<u8>> {
-    let request = hls::Request { file, directives: Directives::NONE, gzip: false, whole_segments: false };
+    answer(view, file, Directives::NONE)
+}
+
+/// What a client is sent that asks for a delta.
+pub(crate) fn delta(view: &View) -> Option<Vec<u8>> {
+    answer(view, File::Playlist, Directives::parse(Some("_HLS_skip=YES")))
+}
+
+fn answer(view: &View, file: File, directives: Directives) -> Option<Vec<u8>> {
+    let request = hls::Request { file, directives, gzip: false, whole_segments: false };
     match hls::answer(view, &request) {
         Answer::Ready(reply) => Some(reply.body.into_iter().flatten().collect()),
         Answer::WaitFor(_) | Answer::Refuse(_) => None,

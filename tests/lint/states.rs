@@ -45,8 +45,8 @@ const HEAD: &[Fault] = &[
     (Rule::HoldBackShort, "HOLD-BACK=6.0", "HOLD-BACK=5.9"),
     (Rule::PartHoldBackShort, "PART-HOLD-BACK=1.485", "PART-HOLD-BACK=1.4"),
     (Rule::PartHoldBackMissing, ",PART-HOLD-BACK=1.485", ""),
-    (Rule::CanSkipShort, ",HOLD-BACK=6.0", ",HOLD-BACK=6.0,CAN-SKIP-UNTIL=11.9"),
-    (Rule::SkipDaterangesAlone, ",HOLD-BACK=6.0", ",HOLD-BACK=6.0,CAN-SKIP-DATERANGES=YES"),
+    (Rule::CanSkipShort, "CAN-SKIP-UNTIL=12.0", "CAN-SKIP-UNTIL=11.9"),
+    (Rule::SkipDaterangesAlone, ",CAN-SKIP-UNTIL=12.0", ",CAN-SKIP-DATERANGES=YES"),
     (Rule::NoBlockingReload, "CAN-BLOCK-RELOAD=YES,", ""),
     (Rule::NoPartInf, "#EXT-X-PART-INF:PART-TARGET=0.495\n", ""),
     (
@@ -95,7 +95,7 @@ const BODY: &[Fault] = &[
         "#EXTINF:2.000000,\nseg-19.m4s",
         "#EXT-X-MAP:URI=\"init-0.mp4\"\n#EXTINF:2.000000,\nseg-19.m4s",
     ),
-    (Rule::SkipUnasked, "#EXT-X-MAP", "#EXT-X-SKIP:SKIPPED-SEGMENTS=0\n#EXT-X-MAP"),
+    (Rule::SkipNothing, "#EXT-X-MAP", "#EXT-X-SKIP:SKIPPED-SEGMENTS=0\n#EXT-X-MAP"),
 ];
 
 fn judge(text: &str) -> Vec<Finding> {
@@ -111,7 +111,7 @@ fn every_fault_in_a_media_playlist_is_found_and_nothing_else() {
     for (rule, from, to) in all {
         let bad = with(&good, from, to);
         // A version is named with what it is for, so a delta says two things of an old version.
-        let version = if rule == Rule::SkipUnasked { with(&bad, "VERSION:6", "VERSION:9") } else { bad };
+        let version = if rule == Rule::SkipNothing { with(&bad, "VERSION:6", "VERSION:9") } else { bad };
         only(rule, &judge(&version), &format!("{from} -> {to}"));
     }
 }
@@ -119,6 +119,9 @@ fn every_fault_in_a_media_playlist_is_found_and_nothing_else() {
 #[test]
 fn faults_that_fill_a_playlist_are_found() {
     let good = states(40).pop().unwrap();
+    let skipped = with(&with(&good, ",CAN-SKIP-UNTIL=12.0", ""), "VERSION:6", "VERSION:9");
+    let skipped = with(&skipped, "#EXT-X-MAP", "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXT-X-MAP");
+    only(Rule::SkipUnasked, &judge(&skipped), "a skip that was not offered");
     let undated: String =
         good.lines().filter(|l| !l.contains("DATE-TIME")).map(|l| format!("{l}\n")).collect();
     only(Rule::NoDateTime, &judge(&undated), "no dates");

@@ -136,3 +136,27 @@ fn the_service_managers_folder_is_the_default_data_folder() {
     let sources = Sources { state_directory: Some("/var/lib/rillcast".into()), ..Sources::default() };
     assert_eq!(sources.load().unwrap().data, PathBuf::from("/var/lib/rillcast"));
 }
+
+#[test]
+fn tls_needs_one_whole_certificate_and_a_reason_to_listen() {
+    let settings = of_file("[tls]\ncert = \"c.pem\"\nkey = \"k.pem\"\n[listen]\nrtmps = \":1\"\n").unwrap();
+    assert_eq!(settings.https(), Some(Settings::HTTPS));
+    assert_eq!(settings.rtmps(), Some(([0, 0, 0, 0], 1).into()));
+    assert_eq!(Sources::default().load().unwrap().https(), None);
+    let settings = of_variable("RILLCAST__TLS__SELF_SIGNED", "true").unwrap();
+    assert_eq!(settings.tls.certificate(), Some(crate::control::Certificate::SelfSigned));
+    for (text, what) in [
+        ("[tls]\ncert = \"c.pem\"\n", "`tls.cert` and `tls.key`"),
+        ("[tls]\nkey = \"c.pem\"\n", "`tls.cert` and `tls.key`"),
+        ("[tls]\nself_signed = true\ncert = \"c.pem\"\nkey = \"k.pem\"\n", "choose one"),
+        ("[listen]\nhttps = \":443\"\n", "need a certificate"),
+        ("[tls]\nself_signed = \"yes\"\n", "`tls.self_signed`"),
+        (
+            "open_publish = true\n[listen]\nrtmp = \"127.0.0.1:1\"\n[tls]\nself_signed = true\n",
+            "--rtmps 127.0.0.1:1936",
+        ),
+    ] {
+        let sentence = sentence(of_file(text));
+        assert!(sentence.contains(what), "{sentence}");
+    }
+}

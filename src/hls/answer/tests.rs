@@ -259,13 +259,49 @@ fn the_end_of_the_stream_wakes_every_held_playlist_request_with_endlist() {
     }
 }
 
+/// Every row of the table above once more: a skip changes what is said, never when.
 #[test]
-fn a_skip_request_is_answered_in_full_while_skipping_is_not_offered() {
-    let view = Builder::video(3, 2).view();
-    let full = text(ready(ask(&view, "")));
-    assert!(!full.contains("CAN-SKIP-UNTIL"));
-    assert_eq!(text(ready(ask(&view, "_HLS_skip=YES"))), full);
-    assert_eq!(text(ready(ask(&view, "_HLS_msn=3&_HLS_skip=v2"))), full);
+fn a_skip_request_is_answered_when_one_without_would_be() {
+    let mut ended = Builder::video(9, 2);
+    ended.end();
+    let views = [
+        Builder::video(0, 0).view(),
+        Builder::video(3, 2).view(),
+        Builder::video(9, 0).view(),
+        Builder::video(9, 2).view(),
+        Builder::video(9, 2).standard().view(),
+        ended.view(),
+    ];
+    let positions = [
+        "",
+        "_HLS_msn=1",
+        "_HLS_msn=9",
+        "_HLS_msn=9&_HLS_part=3",
+        "_HLS_msn=9&_HLS_part=4",
+        "_HLS_msn=10",
+        "_HLS_msn=10&_HLS_part=1",
+        "_HLS_msn=10&_HLS_part=2",
+        "_HLS_msn=10&_HLS_part=7",
+        "_HLS_msn=11",
+        "_HLS_msn=11&_HLS_part=6",
+        "_HLS_msn=12",
+        "_HLS_part=1",
+        "_HLS_msn=x",
+    ];
+    for (index, view) in views.iter().enumerate() {
+        for position in positions {
+            let plain = ask(view, position);
+            for skip in ["YES", "v2"] {
+                let skipping = ask(view, &format!("{position}&_HLS_skip={skip}"));
+                assert_eq!(status(&skipping), status(&plain), "view {index} ?{position}");
+                if let (Answer::Ready(skipping), Answer::Ready(plain)) = (skipping, plain.clone()) {
+                    assert_eq!(skipping.cache, plain.cache, "view {index} ?{position}");
+                    let delta = text(skipping).contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n");
+                    assert_eq!(delta, (2..5).contains(&index), "view {index} ?{position}");
+                }
+            }
+        }
+    }
 }
 
 /// Bound B16: past it nobody is held, and nobody is lied to for longer than a moment.
@@ -306,6 +342,16 @@ fn all_readers_of_a_view_are_handed_the_same_buffer() {
             ready(answer(&view, &request)).body.runs()[0].clone()
         };
         assert_eq!(body("").as_ptr(), body("_HLS_msn=3&_HLS_part=1").as_ptr());
+        assert_eq!(body("").as_ptr(), body("_HLS_skip=YES").as_ptr(), "nothing to skip yet");
+    }
+    let view = Builder::video(9, 2).view();
+    for gzip in [false, true] {
+        let body = |query: &str| {
+            let request = Request { gzip, ..request(query) };
+            ready(answer(&view, &request)).body.runs()[0].clone()
+        };
+        assert_eq!(body("_HLS_skip=YES").as_ptr(), body("_HLS_msn=3&_HLS_part=1&_HLS_skip=YES").as_ptr());
+        assert_ne!(body("_HLS_skip=YES"), body(""));
     }
 }
 
@@ -433,6 +479,46 @@ fn an_init_section_goes_with_the_last_segment_that_needs_it() {
     assert_eq!(status(&file(&builder.view(), File::Init(1))), "200");
     builder.evict(2);
     assert!(matches!(file(&builder.view(), File::Init(0)), Answer::Refuse(Refusal::NotFound(2))));
+}
+
+#[test]
+fn an_init_section_is_hinted_and_served_before_the_first_part_that_needs_it() {
+    const HINT: &str = "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"init-1.mp4\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-12.m4s\"\n";
+    let mut builder = Builder::video(3, 0);
+    assert_eq!(status(&file(&builder.view(), File::Init(1))), "404");
+    builder.announce_epoch();
+    for query in ["", "_HLS_skip=YES"] {
+        assert!(text(ready(ask(&builder.view(), query))).contains(HINT), "?{query}");
+    }
+    assert_eq!(ready(file(&builder.view(), File::Init(1))).cache, Cache::Immutable);
+    assert!(!text(ready(ask(&builder.clone().standard().view(), ""))).contains("PRELOAD-HINT"));
+    builder.part();
+    let body = text(ready(ask(&builder.view(), "")));
+    assert!(!body.contains("TYPE=MAP") && body.contains("#EXT-X-MAP:URI=\"init-1.mp4\"\n"), "{body}");
+}
+
+#[test]
+fn a_segment_that_opened_without_a_part_hints_its_init_section() {
+    let mut builder = Builder::video(3, 0);
+    builder.new_epoch();
+    builder.part();
+    let mut view = builder.view();
+    view.open.as_mut().unwrap().parts.clear();
+    view.next_part -= 1;
+    assert!(text(ready(ask(&view, ""))).contains("TYPE=MAP,URI=\"init-1.mp4\"\n"));
+    assert_eq!(status(&file(&view, File::Init(1))), "200");
+}
+
+#[test]
+fn an_init_section_that_was_hinted_and_not_needed_is_not_hinted_after_the_end() {
+    let mut builder = Builder::video(3, 0);
+    builder.announce_epoch();
+    builder.end();
+    assert!(!text(ready(ask(&builder.view(), ""))).contains("PRELOAD-HINT"));
+    // What follows has the same init section after all: nothing to hint.
+    let mut same = Builder::video(3, 0);
+    same.next_init = Some(std::sync::Arc::clone(&same.segments[0].head.init));
+    assert!(!text(ready(ask(&same.view(), ""))).contains("TYPE=MAP"));
 }
 
 #[test]

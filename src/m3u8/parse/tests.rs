@@ -23,10 +23,14 @@ fn head() -> impl Strategy<Value = Head> {
     })
 }
 
+fn range_line() -> impl Strategy<Value = ByteRange> {
+    any::<(u64, Option<u64>)>().prop_map(|(length, offset)| ByteRange { length, offset })
+}
+
 prop_compose! {
     fn segment()(head in head(), gap in any::<bool>(), parts in prop::collection::vec(part_line(), 0..5), duration in seconds(),
-                 uri in "[a-z0-9.-]{1,12}") -> Segment {
-        Segment { head, gap, parts, duration, uri }
+                 byte_range in prop::option::of(range_line()), uri in "[a-z0-9.-]{1,12}") -> Segment {
+        Segment { head, gap, parts, duration, byte_range, uri }
     }
 }
 
@@ -40,25 +44,33 @@ fn report_line() -> impl Strategy<Value = RenditionReport> {
 }
 
 fn control() -> impl Strategy<Value = ServerControl> {
-    (any::<bool>(), prop::option::of(seconds()), prop::option::of(seconds())).prop_map(
-        |(can_block_reload, part_hold_back, hold_back)| ServerControl {
+    let span = || prop::option::of(seconds());
+    (any::<bool>(), span(), span(), span()).prop_map(
+        |(can_block_reload, part_hold_back, hold_back, can_skip_until)| ServerControl {
             can_block_reload,
             part_hold_back,
             hold_back,
+            can_skip_until,
         },
     )
 }
 
+fn skip_line() -> impl Strategy<Value = Skip> {
+    let removed = prop::option::of(prop::collection::vec("[a-z0-9./ -]{1,12}", 0..3));
+    (any::<u64>(), removed).prop_map(|(segments, removed_date_ranges)| Skip { segments, removed_date_ranges })
+}
+
 prop_compose! {
-    fn playlist()(independent_segments in any::<bool>(), target_duration in any::<u32>(),
+    fn playlist()((independent_segments, i_frames_only) in any::<(bool, bool)>(), target_duration in any::<u32>(),
                   server_control in control(), part_target in prop::option::of(seconds()),
                   (media_sequence, discontinuity_sequence) in any::<(u64, u64)>(),
+                  skip in prop::option::of(skip_line()),
                   segments in prop::collection::vec(segment(), 0..6), open in prop::option::of(open()),
-                  hint in prop::option::of("[a-z0-9.-]{1,12}"),
+                  (map_hint, hint) in (prop::option::of("[a-z0-9.-]{1,12}"), prop::option::of("[a-z0-9.-]{1,12}")),
                   reports in prop::collection::vec(report_line(), 0..3), ended in any::<bool>()) -> Media {
         Media {
-            independent_segments, target_duration, server_control, part_target, media_sequence,
-            discontinuity_sequence, segments, open, hint, reports, ended,
+            independent_segments, i_frames_only, target_duration, server_control, part_target, media_sequence,
+            discontinuity_sequence, skip, segments, open, map_hint, hint, reports, ended,
         }
     }
 }
@@ -86,12 +98,29 @@ proptest! {
 fn unknown_tags_and_attributes_are_passed_over() {
     let text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-NEW:A\n# a comment\n\
                 #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,X-NEW=\"a,b\"\n\
-                #EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"i.mp4\"\n#EXTINF:2,a title, with commas\ns.m4s\n";
+                #EXT-X-PRELOAD-HINT:TYPE=KEY,URI=\"k.bin\"\n#EXTINF:2,a title, with commas\ns.m4s\n";
     let media = Media::parse(text).unwrap();
     assert!(media.server_control.can_block_reload);
-    assert_eq!(media.hint, None);
+    assert_eq!((media.hint, media.map_hint), (None, None));
     assert_eq!(media.segments[0].uri, "s.m4s");
     assert_eq!(media.segments[0].duration, Seconds::from_micros(2_000_000));
+}
+
+#[test]
+fn a_playlist_asks_for_the_version_of_what_is_in_it() {
+    let delta = |removed_date_ranges| Media {
+        skip: Some(Skip { segments: 3, removed_date_ranges }),
+        ..Media::default()
+    };
+    for (media, version) in [
+        (Media::default(), 6),
+        (Media { i_frames_only: true, ..Media::default() }, 5),
+        (delta(None), 9),
+        (delta(Some(vec![])), 10),
+        (delta(Some(vec!["a".into()])), 10),
+    ] {
+        assert!(media.render().contains(&format!("#EXT-X-VERSION:{version}\n")), "{media}");
+    }
 }
 
 #[test]
@@ -100,6 +129,11 @@ fn a_broken_playlist_says_what_is_wrong_and_where() {
     for (tail, line, fault) in [
         ("#EXT-X-TARGETDURATION:2\n", 3, Fault::Twice("EXT-X-TARGETDURATION")),
         ("#EXTINF:2,\na\n#EXT-X-MEDIA-SEQUENCE:1\n", 5, Fault::Late("EXT-X-MEDIA-SEQUENCE")),
+        ("#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n#EXT-X-MEDIA-SEQUENCE:1\n", 4, Fault::Late("EXT-X-MEDIA-SEQUENCE")),
+        ("#EXTINF:2,\na\n#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n", 5, Fault::Late("EXT-X-SKIP")),
+        ("#EXT-X-SKIP:RECENTLY-REMOVED-DATERANGES=\"\"\n", 3, Fault::Malformed("EXT-X-SKIP")),
+        ("#EXT-X-BYTERANGE:10@\n", 3, Fault::Malformed("EXT-X-BYTERANGE")),
+        ("#EXT-X-BYTERANGE:@1\n", 3, Fault::Malformed("EXT-X-BYTERANGE")),
         ("a.m4s\n", 3, Fault::Unpaired),
         ("#EXTINF:2,\n", 3, Fault::Unpaired),
         ("#EXTINF:two,\na\n", 3, Fault::Malformed("EXTINF")),
