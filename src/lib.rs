@@ -15,6 +15,7 @@
 //! | [`packager`] | 4 | where a cut falls; parts and segments |
 //! | [`live`] | 5 | the recent past; who is live |
 //! | [`hls`], [`push`] | 6 | one delivery's decisions |
+//! | [`lint`] | 6 | which rules of HLS an origin breaks |
 //! | [`control`] | 7 | settings, keys, permissions, metrics |
 //! | [`server`] | 8 | sockets, clock, tasks, shutdown |
 //!
@@ -26,6 +27,7 @@ pub mod codec;
 pub mod control;
 pub mod flv;
 pub mod hls;
+pub mod lint;
 pub mod live;
 pub mod m3u8;
 pub mod media;

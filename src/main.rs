@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use rillcast::control::{KeyHash, Settings, SettingsError, Sources, Value, check_key, generate_key};
-use rillcast::server::{self, publish};
+use rillcast::server::{self, inspect, publish};
 
 /// A live media server in one binary: RTMP in, Low-Latency HLS out.
 #[derive(Parser)]
@@ -31,6 +32,17 @@ enum Command {
         /// Begin again at the end, without a seam, until stopped.
         #[arg(long)]
         repeat: bool,
+    },
+    /// Follow an HLS stream as a strict player would, and report every rule that it breaks.
+    Inspect {
+        /// A multivariant or media playlist: http://HOST:8080/live/NAME/index.m3u8.
+        url: String,
+        /// For how long.
+        #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = span)]
+        span: Duration,
+        /// Report in JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Print a new stream key and its hash for the configuration file.
     Key {
@@ -132,6 +144,8 @@ enum Failure {
     Server(#[from] server::Error),
     #[error(transparent)]
     Publish(#[from] publish::Error),
+    #[error(transparent)]
+    Inspect(#[from] inspect::Error),
 }
 
 impl Failure {
@@ -139,6 +153,7 @@ impl Failure {
         match self {
             Self::Server(error) => error.exit_code(),
             Self::Publish(error) => error.exit_code(),
+            Self::Inspect(error) => error.exit_code(),
         }
     }
 }
@@ -148,6 +163,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(serve) => Ok(start(serve.settings().map_err(server::Error::from)?)?),
         Command::Check(serve) => Ok(check(&serve.settings().map_err(server::Error::from)?)?),
         Command::Publish { file, url, repeat } => send(publish::Options { file, url, repeat }),
+        Command::Inspect { url, span, json } => judge(inspect::Options { url, span, json }),
         Command::Key { hash } => Ok(key(hash)?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rillcast", &mut io::stdout());
@@ -176,6 +192,23 @@ fn send(options: publish::Options) -> Result<(), Failure> {
         let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
         Ok(publish::run(options, shutdown).await?)
     })
+}
+
+fn judge(options: inspect::Options) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(system("cannot start the runtime"))?;
+    runtime.block_on(async {
+        let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
+        Ok(inspect::run(options, shutdown, io::stdout()).await?)
+    })
+}
+
+/// A time such as `90s` or `5m`, of at least a second.
+fn span(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if (1..=86_400).contains(&span.as_secs()) => Ok(span),
+        _ => Err("a time such as 60s or 5m, of a second to a day".to_owned()),
+    }
 }
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> server::Error {

@@ -4,7 +4,7 @@ use crate::media::WallTime;
 
 /// Reads `2026-11-21T09:30:00.040Z`; the offset may be `Z`, `+01:00` or `+0100`, the fraction any length.
 /// `None` for anything else, a day that does not exist included.
-pub(super) fn parse(text: &str) -> Option<WallTime> {
+pub fn parse(text: &str) -> Option<WallTime> {
     let (date, time) = text.split_once(['T', 't'])?;
     let mut date = date.split('-');
     let (year, month, day) = (number(date.next()?, 4)?, number(date.next()?, 2)?, number(date.next()?, 2)?);

@@ -15,6 +15,7 @@ mod seconds;
 mod skip;
 mod tags;
 
+pub use self::date::parse as parse_date;
 pub use self::date_range::{DateRange, Value};
 pub use self::media::{Head, Media, Open, Segment};
 pub use self::multivariant::{Audio, IFrames, Multivariant, Variant};

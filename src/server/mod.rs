@@ -17,6 +17,7 @@ mod gate;
 mod hold;
 mod http;
 mod ingest;
+pub mod inspect;
 mod io;
 mod listen;
 mod log;

@@ -19,6 +19,7 @@ const LEVELS: &[(&str, usize)] = &[
     ("edge", 6),
     ("dvr", 6),
     ("push", 6),
+    ("lint", 6),
     ("control", 7),
     ("server", 8),
 ];
