@@ -8,7 +8,7 @@ mod rig;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rig::{Encoder, Server, playable, settings};
+use rig::{Encoder, Server, metric, playable, settings};
 use rillcast::server::inspect::{self, Error, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -39,6 +39,10 @@ async fn our_own_stream_breaks_no_rule() {
         assert!(playlist["latency_millis"]["p99"].as_i64().unwrap() < 1_000, "{text}");
     }
     assert!(report["transitions"]["listed"].as_array().unwrap().iter().all(|t| t["verdict"] == "good"));
+    // The server has held what it sent to the same rules: every state of two playlists, once each.
+    assert_eq!(metric(&server, "rillcast_hls_lint_violations_total").await, Some(0));
+    let checks = metric(&server, "rillcast_hls_lint_checks_total").await.unwrap();
+    assert!((20..200).contains(&checks), "{checks} checks");
     encoder.stop().await;
 }
 
