@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 async fn report(url: String, seconds: u64, json: bool) -> (Result<(), Error>, String) {
     let mut out = Vec::new();
-    let options = Options { url, span: Duration::from_secs(seconds), json };
+    let options = Options { url, span: Duration::from_secs(seconds), json, ca: None };
     let result = inspect::run(options, std::future::pending(), &mut out).await;
     (result, String::from_utf8(out).unwrap())
 }
@@ -133,4 +133,28 @@ async fn what_cannot_be_inspected_is_said_without_secrets() {
         assert_eq!(error.exit_code(), code, "{error}");
         assert!(error.to_string().contains(says) && !error.to_string().contains("s3cret"), "{error}");
     }
+}
+
+/// Over TLS, by HTTP/2, with the certificate that was made for this machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_over_tls_breaks_no_rule_and_a_stranger_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut secure = settings();
+    secure.tls.self_signed = true;
+    secure.data = folder.path().to_owned();
+    secure.listen.https = Some(([127, 0, 0, 1], 0).into());
+    let server = Server::start(secure).await;
+    let encoder = Encoder::start(&server, "cam");
+    playable(&server, "cam").await;
+    let url = format!("https://localhost:{}/live/cam/index.m3u8", server.at.https.unwrap().port());
+    let (result, _) = report(url.clone(), 1, false).await;
+    assert!(result.unwrap_err().to_string().contains("not to be trusted"));
+    let mut out = Vec::new();
+    let ca = Some(folder.path().join("self-signed.crt"));
+    let options = Options { url, span: Duration::from_secs(5), json: false, ca };
+    let result = inspect::run(options, std::future::pending(), &mut out).await;
+    let text = String::from_utf8(out).unwrap();
+    assert!(result.is_ok(), "{result:?}\n{text}");
+    assert!(text.contains("/v0/media.m3u8") && text.contains(" 0 errors"), "{text}");
+    encoder.stop().await;
 }
