@@ -64,6 +64,29 @@ async fn the_end_of_a_stream_breaks_no_rule_and_ends_the_inspection() {
     assert!(text.contains(" 0 errors"), "{text}");
 }
 
+/// An encoder that drops and returns within the grace: gaps and a discontinuity. The server waits for a second
+/// before it believes in a silence, so the pace may suffer; nothing else does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_that_drops_and_returns_breaks_no_rule_but_the_pace() {
+    let server = Server::start(settings()).await;
+    let encoder = Encoder::start(&server, "cam");
+    playable(&server, "cam").await;
+    let url = format!("http://{}/live/cam/index.m3u8", server.at.http);
+    let ((result, text), encoder) = tokio::join!(report(url, 14, true), async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        encoder.crash().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Encoder::start(&server, "cam")
+    });
+    assert!(matches!(result, Ok(()) | Err(Error::Broken(1))), "{result:?}\n{text}");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for rule in report["rules"].as_array().unwrap() {
+        assert!(["segment-late", "part-late"].contains(&rule["rule"].as_str().unwrap()), "{text}");
+    }
+    assert_eq!(metric(&server, "rillcast_hls_lint_violations_total").await, Some(0));
+    encoder.stop().await;
+}
+
 /// An origin that answers every request alike, at once, on kept-alive connections.
 async fn origin(head: &'static str, body: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
