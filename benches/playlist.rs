@@ -81,6 +81,7 @@ fn view() -> View {
         next_msn: open,
         next_part: open * PARTS + 2,
         next_init: None,
+        date_ranges: Arc::default(),
         reports: vec![Report { track: TrackId::AUDIO, last: PartPos { msn: open, part: 1 } }],
         ended: false,
         bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },

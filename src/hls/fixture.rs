@@ -9,8 +9,8 @@ use crate::base::Rope;
 use crate::cmaf::{ChunkHead, Sample};
 use crate::live::{Bandwidth, Constants, Memo, OpenSegment, PartPos, Report, View};
 use crate::media::{
-    AudioCodec, AudioConfig, CodecConfig, FrameRate, Timescale, Track, TrackId, VideoCodec, VideoConfig,
-    WallTime,
+    AudioCodec, AudioConfig, CodecConfig, DateRange, FrameRate, Timescale, Track, TrackId, VideoCodec,
+    VideoConfig, WallTime,
 };
 use crate::packager::{Init, Part, Segment, SegmentHead};
 
@@ -43,6 +43,18 @@ pub(super) fn audio_track() -> Track {
     Track { id: TrackId::AUDIO, config: CodecConfig::Audio(config) }
 }
 
+/// A date range from `start` seconds after the first frame on, for so many seconds.
+pub(super) fn date_range(id: &str, start: i64, seconds: Option<u64>, added_msn: u64) -> Arc<DateRange> {
+    Arc::new(DateRange {
+        id: id.into(),
+        class: None,
+        start: ANCHOR.plus_micros(start * 1_000_000),
+        duration: seconds.map(Duration::from_secs),
+        attributes: Vec::new(),
+        added_msn,
+    })
+}
+
 /// `part` with a real head and three frames filled with its number, the first of them its key picture if it
 /// has one.
 pub(super) fn real_part(part: &Arc<Part>) -> Arc<Part> {
@@ -66,6 +78,7 @@ pub(super) struct Builder {
     pub(super) listed_from: usize,
     pub(super) discontinuity_sequence: u64,
     pub(super) next_init: Option<Arc<Init>>,
+    pub(super) date_ranges: Vec<Arc<DateRange>>,
     pub(super) reports: Vec<Report>,
     pub(super) ended: bool,
     pub(super) bandwidth: Bandwidth,
@@ -92,6 +105,7 @@ impl Builder {
             listed_from: 0,
             discontinuity_sequence: 0,
             next_init: None,
+            date_ranges: Vec::new(),
             reports: Vec::new(),
             ended: false,
             bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },
@@ -189,6 +203,13 @@ impl Builder {
         self.close();
     }
 
+    /// Adds a date range that starts now.
+    pub(super) fn range(&mut self, seconds: Option<u64>) {
+        let now = self.clock / i64::from(self.constants.timescale().per_second());
+        let id = format!("range-{}", self.date_ranges.len());
+        self.date_ranges.push(date_range(&id, now, seconds, self.next_msn));
+    }
+
     /// Lets the oldest `count` listed segments leave the playlist.
     pub(super) fn unlist(&mut self, count: usize) {
         for _ in 0..count {
@@ -246,6 +267,7 @@ impl Builder {
             next_msn: self.next_msn,
             next_part: self.next_part,
             next_init: self.next_init.clone(),
+            date_ranges: self.date_ranges.clone().into(),
             reports: self.reports.clone(),
             ended: self.ended,
             bandwidth: self.bandwidth,

@@ -9,19 +9,19 @@
 //! has to be counted; a segment that does not start with a key picture is a gap in it.
 
 use super::delta::span;
-use super::render::{head, server_control};
+use super::render::{Skipped, head, server_control};
 use super::route::File;
 use crate::live::{Bandwidth, View};
-use crate::m3u8::{ByteRange, Media, Segment, Skip};
+use crate::m3u8::{ByteRange, Media, Segment};
 use crate::media::Ticks;
 use crate::packager::{self, Part};
 
-/// The I-frame playlist with EXT-X-SKIP in the place of its first `skipped` entries.
+/// The I-frame playlist without what is `skipped`.
 ///
 /// There are no parts in it, so nothing is hinted: it is as new as the last closed segment.
-pub(super) fn update(view: &View, skipped: usize) -> Media {
+pub(super) fn update(view: &View, skipped: Skipped) -> Media {
     let mut init = None;
-    let entries = view.listed().iter().skip(skipped).map(|segment| {
+    let entries = view.listed().iter().skip(skipped.segments).map(|segment| {
         let length = length(segment);
         Segment {
             head: head(&segment.head, &mut init),
@@ -40,7 +40,8 @@ pub(super) fn update(view: &View, skipped: usize) -> Media {
         media_sequence: view.media_sequence(),
         discontinuity_sequence: view.discontinuity_sequence,
         segments: entries.collect(),
-        skip: (skipped > 0).then_some(Skip { segments: skipped as u64, removed_date_ranges: None }),
+        skip: skipped.tag(view),
+        date_ranges: skipped.date_ranges(view),
         ended: view.ended,
         ..Media::default()
     }

@@ -12,6 +12,7 @@ mod headers;
 mod iframes;
 mod multivariant;
 mod range;
+mod ranges;
 mod refusal;
 mod render;
 mod reply;
@@ -30,7 +31,7 @@ pub use self::reply::{Answer, Cache, Reply, Wait};
 pub use self::request::{Directives, Request};
 pub use self::route::{File, Route};
 pub use self::thumbnail::thumbnail;
-pub use self::urgency::{PATIENT, URGENT, urgency};
+pub use self::urgency::{LEISURELY, URGENT, urgency};
 
 #[cfg(test)]
 mod fixture;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::delta::{skip_until, skippable, span};
 use super::gzip::compressed;
 use super::iframes;
+use super::ranges;
 use super::request::{Request, Skip};
 use super::route::File;
 use crate::live::{Constants, Report, View};
@@ -18,23 +19,25 @@ use crate::packager;
 /// Slots of `View::memo` that this room uses: a text, and in the slot after it the same compressed.
 const FULL: usize = 0;
 const DELTA: usize = 2;
+const DELTA_V2: usize = 4;
 /// Where those of the I-frame playlist begin.
 const I_FRAMES: usize = 6;
 
 /// The playlist that is asked for as text, without what may be skipped, compressed if that is welcome. Each
 /// is made at most once a view, then shared.
 pub(super) fn text(view: &View, request: &Request) -> Bytes {
-    let skipped = match request.directives.skip() {
-        Skip::Nothing => 0,
-        // Date ranges are skipped only where CAN-SKIP-DATERANGES offers it (§6.2.5.1).
-        Skip::Segments | Skip::DateRanges => skippable(view),
+    let (skip, slot) = match request.directives.skip() {
+        Skip::Nothing => (Skipped::default(), FULL),
+        Skip::Segments => (Skipped { segments: skippable(view), date_ranges: false }, DELTA),
+        Skip::DateRanges => (Skipped { segments: skippable(view), date_ranges: true }, DELTA_V2),
     };
-    let slot = if skipped == 0 { FULL } else { DELTA };
-    let (slot, make): (_, fn(&View, usize) -> Media) = match request.file {
+    // Where there is nothing to skip there is one text for all.
+    let slot = if skip.segments == 0 { FULL } else { slot };
+    let (slot, make): (_, fn(&View, Skipped) -> Media) = match request.file {
         File::IFrames => (slot + I_FRAMES, iframes::update),
         _ => (slot, update),
     };
-    let plain = || view.memo.get(slot, || Bytes::from(make(view, skipped).render()));
+    let plain = || view.memo.get(slot, || Bytes::from(make(view, skip).render()));
     if request.gzip { view.memo.get(slot + 1, || compressed(&plain())) } else { plain() }
 }
 
@@ -43,19 +46,44 @@ pub(super) fn text(view: &View, request: &Request) -> Bytes {
 /// Every URI in it is relative to the playlist, whatever host or query it was asked with: one body is
 /// right for everybody, and no cache can be made to keep somebody's token.
 pub fn playlist(view: &View) -> Media {
-    update(view, 0)
+    update(view, Skipped::default())
 }
 
-/// The playlist with EXT-X-SKIP in the place of its first `skipped` segments.
+/// What a playlist leaves out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Skipped {
+    /// So many of the first listed segments.
+    pub(super) segments: usize,
+    /// The date ranges that are as old as those segments.
+    pub(super) date_ranges: bool,
+}
+
+impl Skipped {
+    /// EXT-X-SKIP, where anything is skipped.
+    pub(super) fn tag(self, view: &View) -> Option<m3u8::Skip> {
+        (self.segments > 0).then(|| m3u8::Skip {
+            segments: self.segments as u64,
+            removed_date_ranges: self.date_ranges.then(|| ranges::removed(view)),
+        })
+    }
+
+    /// EXT-X-DATERANGE, those that are left.
+    pub(super) fn date_ranges(self, view: &View) -> Vec<m3u8::DateRange> {
+        let skipped = if self.date_ranges { self.segments as u64 } else { 0 };
+        ranges::listed(view, if skipped > 0 { view.media_sequence().saturating_add(skipped) } else { 0 })
+    }
+}
+
+/// The playlist without what is `skipped`.
 ///
 /// The first one that is left names its init section whatever the last skipped one had: EXT-X-MAP applies
 /// from where it stands, and the specification does not say whether one that is skipped still does.
-fn update(view: &View, skipped: usize) -> Media {
+fn update(view: &View, skipped: Skipped) -> Media {
     let constants = &view.constants;
     let parted = constants.part_target.is_some();
     let mut init = None;
     let with_parts_from = if parted { first_with_parts(view) } else { usize::MAX };
-    let segments = view.listed().iter().enumerate().skip(skipped).map(|(index, segment)| Segment {
+    let segments = view.listed().iter().enumerate().skip(skipped.segments).map(|(index, segment)| Segment {
         head: head(&segment.head, &mut init),
         gap: segment.is_empty(),
         parts: if index < with_parts_from { Vec::new() } else { parts(&segment.parts, view) },
@@ -81,9 +109,10 @@ fn update(view: &View, skipped: usize) -> Media {
         part_target: constants.part_target.map(Seconds::from),
         media_sequence: view.media_sequence(),
         discontinuity_sequence: view.discontinuity_sequence,
-        skip: (skipped > 0).then_some(m3u8::Skip { segments: skipped as u64, removed_date_ranges: None }),
+        skip: skipped.tag(view),
         segments,
         open,
+        date_ranges: skipped.date_ranges(view),
         map_hint: next_init.map(|number| File::Init(number).to_string()),
         hint: (parted && !view.ended).then(|| File::Part(view.next_part).to_string()),
         reports: view.reports.iter().map(|report| self::report(report, view, parted)).collect(),
@@ -98,6 +127,8 @@ pub(super) fn server_control(constants: &Constants) -> ServerControl {
         part_hold_back: constants.part_target.map(|_| constants.part_hold_back.into()),
         hold_back: Some(constants.hold_back.into()),
         can_skip_until: Some(skip_until(constants).into()),
+        // Whether there will be any is not known when it has to be said.
+        can_skip_date_ranges: true,
     }
 }
 

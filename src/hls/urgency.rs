@@ -4,7 +4,7 @@
 //! ```text
 //!   u=1  playlists: nothing goes on without the next one       (draft-pantos-hls-rfc8216bis-22 B.1)
 //!   u=2  audio: small, and its gaps are heard
-//!   u=3  video of the lowest bit rate; each higher one is less urgent, down to u=6
+//!   u=3  video of the lowest bit rate; each higher one is less urgent, down to u=6, and so are thumbnails
 //! ```
 
 use crate::media::TrackKind;
@@ -13,8 +13,9 @@ use super::route::File;
 
 /// The value of Priority for playlists, and for what is not there.
 pub const URGENT: &str = "u=1";
-/// The value of Priority for thumbnails: no player waits for one.
-pub const PATIENT: &str = "u=6";
+
+/// The value of Priority for what no player waits for.
+pub const LEISURELY: &str = "u=6";
 
 /// The value of Priority for `file` of a rendition of `kind`, when `lower` others of its kind have a lower bit
 /// rate: a higher bit rate is never more urgent than a lower one.
@@ -36,7 +37,8 @@ mod tests {
     #[test]
     fn playlists_come_first_then_sound_then_pictures_the_smaller_the_sooner() {
         for kind in [TrackKind::Audio, TrackKind::Video] {
-            assert_eq!(urgency(File::Playlist, kind, 3), "u=1");
+            assert_eq!(urgency(File::Playlist, kind, 3), URGENT);
+            assert_eq!(urgency(File::IFrames, kind, 3), URGENT);
         }
         for file in [File::Init(0), File::Part(7), File::Segment(1)] {
             let video: Vec<_> = (0..6).map(|lower| urgency(file, TrackKind::Video, lower)).collect();

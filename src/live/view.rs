@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::constants::Constants;
 use super::position::{PartPos, Report};
+use crate::media::DateRange;
 use crate::packager::{Init, Part, Segment, SegmentHead};
 
 /// The segment that is being filled.
@@ -47,6 +48,9 @@ pub struct View {
     /// The init section that the next part will need, where it is known already to be another than the
     /// last listed one's.
     pub next_init: Option<Arc<Init>>,
+    /// Date ranges in the order they were added, the same for all renditions: those that end after the
+    /// first listed segment starts, and those that ended before, for at least six target durations.
+    pub date_ranges: Arc<[Arc<DateRange>]>,
     /// The other renditions of the generation, as of this state.
     pub reports: Vec<Report>,
     /// Whether the generation is over: EXT-X-ENDLIST, nothing more will come.

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::date_range::DateRange;
 use super::seconds::Seconds;
 use super::skip::Skip;
 use super::tags::{ByteRange, Part, RenditionReport, ServerControl};
@@ -32,6 +33,8 @@ pub struct Media {
     pub segments: Vec<Segment>,
     /// The segment of which only parts exist so far.
     pub open: Option<Open>,
+    /// EXT-X-DATERANGE.
+    pub date_ranges: Vec<DateRange>,
     /// EXT-X-PRELOAD-HINT:TYPE=MAP: URI of the init section that the next part needs, where it changes.
     pub map_hint: Option<String>,
     /// EXT-X-PRELOAD-HINT:TYPE=PART: URI of the part that comes next.
@@ -136,6 +139,9 @@ impl fmt::Display for Media {
         }
         if let Some(open) = &self.open {
             open.fmt(f)?;
+        }
+        for range in &self.date_ranges {
+            range.fmt(f)?;
         }
         if let Some(uri) = &self.map_hint {
             writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"{uri}\"")?;

@@ -7,6 +7,7 @@
 
 mod attributes;
 mod date;
+mod date_range;
 mod media;
 mod multivariant;
 mod parse;
@@ -15,6 +16,7 @@ mod skip;
 mod tags;
 
 pub use self::date::parse as parse_date;
+pub use self::date_range::{DateRange, Value};
 pub use self::media::{Head, Media, Open, Segment};
 pub use self::multivariant::{Audio, IFrames, Multivariant, Variant};
 pub use self::parse::{Error, Fault};

@@ -2,6 +2,7 @@
 
 use super::attributes::Attributes;
 use super::date;
+use super::date_range::DateRange;
 use super::media::{Head, Media, Open, Segment};
 use super::seconds::Seconds;
 use super::skip::Skip;
@@ -147,6 +148,10 @@ impl Reader {
             "#EXT-X-BYTERANGE" => {
                 self.byte_range = Some(byte_range(value).ok_or(Fault::Malformed("EXT-X-BYTERANGE"))?);
             }
+            "#EXT-X-DATERANGE" => {
+                let range = DateRange::parse(value).ok_or(Fault::Malformed("EXT-X-DATERANGE"))?;
+                self.media.date_ranges.push(range);
+            }
             "#EXT-X-PRELOAD-HINT" => self.hint(value).ok_or(Fault::Malformed("EXT-X-PRELOAD-HINT"))?,
             "#EXT-X-RENDITION-REPORT" => {
                 let report = report(value).ok_or(Fault::Malformed("EXT-X-RENDITION-REPORT"))?;
@@ -236,6 +241,7 @@ fn server_control(list: &str) -> Option<ServerControl> {
             "CAN-BLOCK-RELOAD" => control.can_block_reload = attribute.value == "YES",
             "PART-HOLD-BACK" => control.part_hold_back = Some(Seconds::parse(attribute.value)?),
             "HOLD-BACK" => control.hold_back = Some(Seconds::parse(attribute.value)?),
+            "CAN-SKIP-DATERANGES" => control.can_skip_date_ranges = attribute.value == "YES",
             "CAN-SKIP-UNTIL" => control.can_skip_until = Some(Seconds::parse(attribute.value)?),
             _ => {}
         }

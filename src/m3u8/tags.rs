@@ -17,6 +17,9 @@ pub struct ServerControl {
     pub hold_back: Option<Seconds>,
     /// CAN-SKIP-UNTIL, the skip boundary of delta updates; at least six target durations.
     pub can_skip_until: Option<Seconds>,
+    /// CAN-SKIP-DATERANGES=YES: whether delta updates can leave date ranges out too. Said only together
+    /// with CAN-SKIP-UNTIL.
+    pub can_skip_date_ranges: bool,
 }
 
 impl fmt::Display for ServerControl {
@@ -37,6 +40,9 @@ impl fmt::Display for ServerControl {
         if let Some(span) = self.can_skip_until {
             write!(f, "{lead}CAN-SKIP-UNTIL={span:#}")?;
             lead = ",";
+            if self.can_skip_date_ranges {
+                f.write_str(",CAN-SKIP-DATERANGES=YES")?;
+            }
         }
         // An attribute list is never empty: a tag with nothing to say is not printed.
         if lead == "," { f.write_str("\n") } else { Ok(()) }

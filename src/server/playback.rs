@@ -86,7 +86,7 @@ async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> (A
             None => unknown,
         },
         Some(Route::Thumbnail(name)) => match context.registry.find(&name) {
-            Some(generation) => (thumbnail(context, peer, &generation).await, hls::PATIENT),
+            Some(generation) => (thumbnail(context, peer, &generation).await, hls::LEISURELY),
             None => unknown,
         },
         Some(Route::Media { name, generation, track, file }) => {

@@ -124,7 +124,15 @@ fn merge(before: &Media, update: Media) -> Option<Media> {
         }
         map = own;
     }
-    let mut merged = Media { segments, skip: None, ..update };
+    let mut date_ranges = update.date_ranges.clone();
+    if let Some(removed) = &skip.removed_date_ranges {
+        date_ranges.clone_from(&before.date_ranges);
+        date_ranges.retain(|range| !removed.contains(&range.id));
+        let fresh =
+            update.date_ranges.iter().filter(|new| before.date_ranges.iter().all(|old| old.id != new.id));
+        date_ranges.extend(fresh.cloned());
+    }
+    let mut merged = Media { segments, date_ranges, skip: None, ..update };
     if let Some(open) = merged.open.as_mut().filter(|open| open.head.map == map) {
         open.head.map = None;
     }
@@ -149,6 +157,8 @@ fn step(builder: &mut Builder, kind: u8, parts: usize) {
         0..=3 => builder.part(),
         4 if builder.open.is_none() => builder.new_epoch(),
         5 => builder.gap(),
+        12 => builder.range(Some(parts as u64 * 3)),
+        13 if parts == 1 => builder.range(None),
         6 | 7 if listed > 6 => builder.unlist(1),
         _ if builder.open.is_some() => builder.close(),
         _ => builder.segment(parts),
@@ -159,10 +169,14 @@ fn step(builder: &mut Builder, kind: u8, parts: usize) {
 }
 
 proptest! {
+    // Each case renders and reads hundreds of playlists.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever a client had, a delta and what it had are the full playlist, to the byte.
     #[test]
     fn a_delta_merged_with_the_playlist_before_is_the_full_one(
-        steps in prop::collection::vec((0_u8..12, 1_usize..5, any::<bool>()), 1..160), standard in any::<bool>(),
+        steps in prop::collection::vec((0_u8..14, 1_usize..5, any::<bool>()), 1..160), standard in any::<bool>(),
+        v2 in any::<bool>(),
     ) {
         let mut builder = Builder::video(6, 0);
         if standard {
@@ -175,7 +189,7 @@ proptest! {
                 continue;
             }
             let view = builder.view();
-            let (full, update) = (text(&view, ""), text(&view, "_HLS_skip=YES"));
+            let (full, update) = (text(&view, ""), text(&view, if v2 { "_HLS_skip=v2" } else { "_HLS_skip=YES" }));
             let update = Media::parse(&update).unwrap();
             // One that was away for longer than the boundary asks again without the directive.
             let merged = merge(&had, update).unwrap_or_else(|| Media::parse(&full).unwrap());

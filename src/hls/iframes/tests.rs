@@ -5,6 +5,7 @@ use mp4_atom::{Decode as _, Moof};
 use super::*;
 use crate::hls::fixture::{Builder, audio_track, real_part};
 use crate::hls::{Answer, Directives, Request, answer};
+use crate::m3u8::Skip;
 
 fn ask(view: &View, file: File, query: &str) -> Answer {
     let directives = Directives::parse(Some(query));
@@ -119,7 +120,7 @@ fn real() -> Builder {
 #[test]
 fn a_range_holds_the_head_and_exactly_the_key_picture() {
     let view = real().view();
-    let entry = update(&view, 0).segments.remove(0);
+    let entry = update(&view, Skipped::default()).segments.remove(0);
     let range = entry.byte_range.unwrap();
     let Answer::Ready(reply) = ask(&view, File::Segment(1), "") else { panic!("no segment") };
     let bytes: Vec<u8> = reply.body.slice(0..range.length).into_iter().flatten().collect();
@@ -135,7 +136,7 @@ fn a_range_holds_the_head_and_exactly_the_key_picture() {
 fn the_declared_rate_is_that_of_the_key_pictures() {
     // 900 bytes and a head, in half a second.
     let view = real().view();
-    let bytes = update(&view, 0).segments[0].byte_range.unwrap().length;
+    let bytes = update(&view, Skipped::default()).segments[0].byte_range.unwrap().length;
     let rate = bandwidth(&view).unwrap();
     assert_eq!(rate, Bandwidth { peak: bytes * 16 * 11 / 10 + 1, average: bytes * 16 });
     // "head 0 body 0;" is 14 bytes, over the two seconds that the segment may last.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::m3u8::Value;
 use crate::media::WallTime;
 
 fn seconds() -> impl Strategy<Value = Seconds> {
@@ -45,12 +46,35 @@ fn report_line() -> impl Strategy<Value = RenditionReport> {
 
 fn control() -> impl Strategy<Value = ServerControl> {
     let span = || prop::option::of(seconds());
-    (any::<bool>(), span(), span(), span()).prop_map(
-        |(can_block_reload, part_hold_back, hold_back, can_skip_until)| ServerControl {
+    (any::<bool>(), span(), span(), span(), any::<bool>()).prop_map(
+        |(can_block_reload, part_hold_back, hold_back, can_skip_until, skip)| ServerControl {
             can_block_reload,
             part_hold_back,
             hold_back,
             can_skip_until,
+            can_skip_date_ranges: skip && can_skip_until.is_some(),
+        },
+    )
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof!["[a-z ,=]{0,9}".prop_map(Value::Quoted), "[0-9A-Fx.]{1,9}".prop_map(Value::Bare)]
+}
+
+fn date_range() -> impl Strategy<Value = DateRange> {
+    let date = || (0_i64..4_000_000_000_000).prop_map(|millis| WallTime { unix_micros: millis * 1_000 });
+    let text = || "[a-z0-9 .-]{1,12}";
+    let span = || prop::option::of(seconds());
+    let attributes = prop::collection::vec(("X-[A-Z0-9-]{1,9}", value()), 0..3);
+    (text(), prop::option::of(text()), date(), prop::option::of(date()), span(), span(), attributes).prop_map(
+        |(id, class, start, end, duration, planned_duration, attributes)| DateRange {
+            id,
+            class,
+            start,
+            end,
+            duration,
+            planned_duration,
+            attributes,
         },
     )
 }
@@ -66,11 +90,12 @@ prop_compose! {
                   (media_sequence, discontinuity_sequence) in any::<(u64, u64)>(),
                   skip in prop::option::of(skip_line()),
                   segments in prop::collection::vec(segment(), 0..6), open in prop::option::of(open()),
+                  date_ranges in prop::collection::vec(date_range(), 0..3),
                   (map_hint, hint) in (prop::option::of("[a-z0-9.-]{1,12}"), prop::option::of("[a-z0-9.-]{1,12}")),
                   reports in prop::collection::vec(report_line(), 0..3), ended in any::<bool>()) -> Media {
         Media {
             independent_segments, i_frames_only, target_duration, server_control, part_target, media_sequence,
-            discontinuity_sequence, skip, segments, open, map_hint, hint, reports, ended,
+            discontinuity_sequence, skip, segments, open, date_ranges, map_hint, hint, reports, ended,
         }
     }
 }
@@ -134,6 +159,7 @@ fn a_broken_playlist_says_what_is_wrong_and_where() {
         ("#EXT-X-SKIP:RECENTLY-REMOVED-DATERANGES=\"\"\n", 3, Fault::Malformed("EXT-X-SKIP")),
         ("#EXT-X-BYTERANGE:10@\n", 3, Fault::Malformed("EXT-X-BYTERANGE")),
         ("#EXT-X-BYTERANGE:@1\n", 3, Fault::Malformed("EXT-X-BYTERANGE")),
+        ("#EXT-X-DATERANGE:ID=\"a\"\n", 3, Fault::Malformed("EXT-X-DATERANGE")),
         ("a.m4s\n", 3, Fault::Unpaired),
         ("#EXTINF:2,\n", 3, Fault::Unpaired),
         ("#EXTINF:two,\na\n", 3, Fault::Malformed("EXTINF")),
