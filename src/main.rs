@@ -43,6 +43,9 @@ enum Command {
         /// Report in JSON.
         #[arg(long)]
         json: bool,
+        /// Trust the certificate authorities in this file (PEM) instead of the system's.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
     },
     /// Print a new stream key and its hash for the configuration file.
     Key {
@@ -163,7 +166,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(serve) => Ok(start(serve.settings().map_err(server::Error::from)?)?),
         Command::Check(serve) => Ok(check(&serve.settings().map_err(server::Error::from)?)?),
         Command::Publish { file, url, repeat } => send(publish::Options { file, url, repeat }),
-        Command::Inspect { url, span, json } => judge(inspect::Options { url, span, json }),
+        Command::Inspect { url, span, json, ca } => judge(inspect::Options { url, span, json, ca }),
         Command::Key { hash } => Ok(key(hash)?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rillcast", &mut io::stdout());

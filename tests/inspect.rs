@@ -8,14 +8,14 @@ mod rig;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rig::{Encoder, Server, playable, settings};
+use rig::{Encoder, Server, metric, playable, settings};
 use rillcast::server::inspect::{self, Error, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 async fn report(url: String, seconds: u64, json: bool) -> (Result<(), Error>, String) {
     let mut out = Vec::new();
-    let options = Options { url, span: Duration::from_secs(seconds), json };
+    let options = Options { url, span: Duration::from_secs(seconds), json, ca: None };
     let result = inspect::run(options, std::future::pending(), &mut out).await;
     (result, String::from_utf8(out).unwrap())
 }
@@ -39,6 +39,10 @@ async fn our_own_stream_breaks_no_rule() {
         assert!(playlist["latency_millis"]["p99"].as_i64().unwrap() < 1_000, "{text}");
     }
     assert!(report["transitions"]["listed"].as_array().unwrap().iter().all(|t| t["verdict"] == "good"));
+    // The server has held what it sent to the same rules: every state of two playlists, once each.
+    assert_eq!(metric(&server, "rillcast_hls_lint_violations_total").await, Some(0));
+    let checks = metric(&server, "rillcast_hls_lint_checks_total").await.unwrap();
+    assert!((20..200).contains(&checks), "{checks} checks");
     encoder.stop().await;
 }
 
@@ -58,6 +62,29 @@ async fn the_end_of_a_stream_breaks_no_rule_and_ends_the_inspection() {
     assert!(result.is_ok(), "{result:?}\n{text}");
     assert!(began.elapsed() < Duration::from_secs(30), "{text}");
     assert!(text.contains(" 0 errors"), "{text}");
+}
+
+/// An encoder that drops and returns within the grace: gaps and a discontinuity. The server waits for a second
+/// before it believes in a silence, so the pace may suffer; nothing else does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_that_drops_and_returns_breaks_no_rule_but_the_pace() {
+    let server = Server::start(settings()).await;
+    let encoder = Encoder::start(&server, "cam");
+    playable(&server, "cam").await;
+    let url = format!("http://{}/live/cam/index.m3u8", server.at.http);
+    let ((result, text), encoder) = tokio::join!(report(url, 14, true), async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        encoder.crash().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Encoder::start(&server, "cam")
+    });
+    assert!(matches!(result, Ok(()) | Err(Error::Broken(1))), "{result:?}\n{text}");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for rule in report["rules"].as_array().unwrap() {
+        assert!(["segment-late", "part-late"].contains(&rule["rule"].as_str().unwrap()), "{text}");
+    }
+    assert_eq!(metric(&server, "rillcast_hls_lint_violations_total").await, Some(0));
+    encoder.stop().await;
 }
 
 /// An origin that answers every request alike, at once, on kept-alive connections.
@@ -129,4 +156,28 @@ async fn what_cannot_be_inspected_is_said_without_secrets() {
         assert_eq!(error.exit_code(), code, "{error}");
         assert!(error.to_string().contains(says) && !error.to_string().contains("s3cret"), "{error}");
     }
+}
+
+/// Over TLS, by HTTP/2, with the certificate that was made for this machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_over_tls_breaks_no_rule_and_a_stranger_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut secure = settings();
+    secure.tls.self_signed = true;
+    secure.data = folder.path().to_owned();
+    secure.listen.https = Some(([127, 0, 0, 1], 0).into());
+    let server = Server::start(secure).await;
+    let encoder = Encoder::start(&server, "cam");
+    playable(&server, "cam").await;
+    let url = format!("https://localhost:{}/live/cam/index.m3u8", server.at.https.unwrap().port());
+    let (result, _) = report(url.clone(), 1, false).await;
+    assert!(result.unwrap_err().to_string().contains("not to be trusted"));
+    let mut out = Vec::new();
+    let ca = Some(folder.path().join("self-signed.crt"));
+    let options = Options { url, span: Duration::from_secs(5), json: false, ca };
+    let result = inspect::run(options, std::future::pending(), &mut out).await;
+    let text = String::from_utf8(out).unwrap();
+    assert!(result.is_ok(), "{result:?}\n{text}");
+    assert!(text.contains("/v0/media.m3u8") && text.contains(" 0 errors"), "{text}");
+    encoder.stop().await;
 }

@@ -36,6 +36,10 @@ pub struct Metrics {
     pub tls_reload_failures: Counter,
     /// When the certificate in use expires, in seconds since 1970; 0 without TLS.
     pub tls_not_after: Gauge,
+    /// Playlists of ours that were held to the rules of HLS.
+    pub lint_checks: Counter,
+    /// Rules that they broke.
+    pub lint_violations: Counter,
     requests: Family<RequestLabels, Counter>,
     limits: Family<LimitLabels, Counter>,
     registry: Registry,
@@ -117,6 +121,8 @@ impl Metrics {
             tls_reloads: Counter::default(),
             tls_reload_failures: Counter::default(),
             tls_not_after: Gauge::default(),
+            lint_checks: Counter::default(),
+            lint_violations: Counter::default(),
             requests: Family::default(),
             limits: Family::default(),
             registry: Registry::with_prefix("rillcast"),
@@ -163,6 +169,9 @@ impl Metrics {
         let help = "When the certificate in use expires, since 1970; 0 without TLS";
         r.register_with_unit("tls_certificate_expiry", help, Unit::Seconds, self.tls_not_after.clone());
         r.register("http_requests", "Answered requests by class and status", self.requests.clone());
+        r.register("hls_lint_checks", "Playlists held to the rules of HLS", self.lint_checks.clone());
+        let help = "Rules of HLS that our playlists broke: mistakes of this program";
+        r.register("hls_lint_violations", help, self.lint_violations.clone());
         r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
     }
 }

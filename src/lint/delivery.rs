@@ -31,6 +31,8 @@ pub struct Exchange<'a> {
     pub path: &'a str,
     /// Status code.
     pub status: u16,
+    /// Whether it came over HTTP/2; `None` where that was not to be had, as without TLS.
+    pub h2: Option<bool>,
     /// Fields: names in lower case, and values.
     pub fields: &'a [(String, String)],
     /// Bytes of the body, as they were sent.
@@ -105,6 +107,9 @@ fn status(exchange: &Exchange<'_>, findings: &mut Findings) {
 }
 
 fn playlist(exchange: &Exchange<'_>, findings: &mut Findings) {
+    if exchange.h2 == Some(false) && exchange.part_target.is_some() {
+        findings.add(Rule::NotHttp2, Place::WHOLE, "HTTP/1.1", "HTTP/2");
+    }
     let full = exchange.field("content-type").unwrap_or("").to_ascii_lowercase();
     let kind = full.split(';').next().unwrap_or("").trim();
     let known =

@@ -143,6 +143,7 @@ rules! {
     PartTrickled Error "part-trickled" "§6.2.6" "A part is sent when it is whole, at full speed.";
     ContentType Error "content-type" "§4" "A playlist says that it is one.";
     NotCompressed Error "not-compressed" "§B.1" "Playlists are compressed for whoever takes it.";
+    NotHttp2 Error "not-http2" "§B.1" "Low-latency streams over TLS are served by HTTP/2 or later.";
     NoVary Warning "no-vary" "RFC 9110 §12.5.5" "What can be had compressed or not says Vary.";
     IdentityEncoding Warning "identity-encoding" "RFC 9110 §8.4.1" "Content-Encoding is not 'identity'.";
     AgeFromOrigin Warning "age-from-origin" "§B.1" "Age belongs to caches.";

@@ -9,6 +9,7 @@ use crate::live::Registry;
 use crate::media::Limits;
 
 use super::admission::Admission;
+use super::self_lint::SelfLint;
 
 /// Shared by all tasks.
 pub(super) struct Context {
@@ -19,7 +20,9 @@ pub(super) struct Context {
     /// On which terms publishers come.
     pub(super) settings: Settings,
     /// What is counted.
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Arc<Metrics>,
+    /// What we send is held to the rules.
+    pub(super) lint: Arc<SelfLint>,
     /// Bounds.
     pub(super) limits: Arc<Limits>,
     /// Held requests.
@@ -48,7 +51,16 @@ impl Context {
         let limits = Arc::new(settings.limits.clone());
         let holds = Admission::new(limits.http.holds, limits.http.holds_per_address);
         let (phase, _) = watch::channel(Phase::Serving);
-        Self { access, registry, settings, metrics: Metrics::new(), limits, holds, phase }
+        Self {
+            access,
+            registry,
+            settings,
+            metrics: Arc::default(),
+            lint: Arc::default(),
+            limits,
+            holds,
+            phase,
+        }
     }
 
     /// Where the server is.

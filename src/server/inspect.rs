@@ -10,12 +10,14 @@ mod account;
 mod address;
 mod client;
 mod follower;
+mod line;
 mod probes;
 mod report;
 mod tape;
 mod world;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,8 @@ pub struct Options {
     pub span: Duration,
     /// Whether to report in JSON.
     pub json: bool,
+    /// A file of certificate authorities (PEM) to trust instead of the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// Why an inspection found no good stream.
@@ -89,7 +93,8 @@ pub async fn run(
     mut out: impl Write,
 ) -> Result<(), Error> {
     let address = Address::parse(&options.url)?;
-    let (world, measured) = inspect(&address, options.span, shutdown).await?;
+    let world = World::new(address.clone(), options.span, options.ca);
+    let (world, measured) = inspect(world, &address, shutdown).await?;
     conclude(&world, &measured);
     let account = world.account();
     let took = Clock::mono().saturating_duration_since(world.began);
@@ -105,11 +110,10 @@ pub async fn run(
 }
 
 async fn inspect(
+    mut world: World,
     address: &Address,
-    span: Duration,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(Arc<World>, Vec<Measured>), Error> {
-    let mut world = World::new(address.clone(), span);
     let (address, first) = begin(&world, address).await?;
     if String::from_utf8_lossy(&first.body).contains("#EXT-X-STREAM-INF") {
         world.judge("multivariant", Class::Multivariant, &address, &first, None);

@@ -29,6 +29,7 @@ mod routes;
 mod rtmp;
 mod run;
 mod screen;
+mod self_lint;
 mod shutdown;
 mod tls;
 mod vitals;

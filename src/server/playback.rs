@@ -129,6 +129,10 @@ async fn multivariant(context: &Context, peer: &Peer, generation: &Arc<Generatio
         match presentation.answer(gzip) {
             // It ended before its tracks were known.
             Answer::WaitFor(_) if generation.ended() => Answer::Refuse(Refusal::UNKNOWN),
+            Answer::Ready(reply) => {
+                context.lint.multivariant(&context.metrics, || presentation.answer(false));
+                Answer::Ready(reply)
+            }
             answer => answer,
         }
     };
@@ -155,7 +159,14 @@ fn signals(generation: &Generation) -> Vec<Changes> {
 }
 
 async fn media(context: &Context, peer: &Peer, rendition: &Arc<Rendition>, request: &hls::Request) -> Answer {
-    let look = || hls::answer(&rendition.view(), request);
+    let look = || {
+        let view = rendition.view();
+        let answer = hls::answer(&view, request);
+        if let Answer::Ready(_) = answer {
+            context.lint.sent(&context.metrics, rendition, &view, request.file);
+        }
+        answer
+    };
     let crowded = || hls::at_once(&rendition.view(), request);
     hold::answer(context, peer, look, || vec![rendition.changes()], crowded).await
 }

@@ -198,6 +198,7 @@ async fn sweep(context: Arc<Context>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         context.registry.sweep(Clock::mono());
+        context.lint.sweep();
     }
 }
 

@@ -44,6 +44,8 @@ impl Server {
 
     /// Tells it to stop and returns how long it took.
     pub(crate) async fn stop(mut self) -> Duration {
+        // Whatever the test was about, no playlist that was sent broke a rule.
+        assert_eq!(metric(&self, "rillcast_hls_lint_violations_total").await, Some(0));
         let began = Instant::now();
         let _ = self.stop.take().unwrap().send(());
         self.task.await.unwrap();

@@ -1,11 +1,13 @@
 //! What the product makes breaks no rule, however awkward the encoder.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rillcast::hls::File;
 use rillcast::lint::{self, Chunk, Finding, Listing, Sibling};
-use rillcast::live::Generation;
-use rillcast::media::TrackId;
+use rillcast::live::{Generation, Registry, Settings, View};
+use rillcast::media::{CodecConfig, StreamName, TrackId};
 
 use crate::rig::{body, delta, errors, multivariant, playlist, publish, publish_frames, views};
 use crate::source::{Source, epoch};
@@ -13,6 +15,7 @@ use crate::source::{Source, epoch};
 /// Lints every state of every rendition, every change, and the renditions side by side.
 #[derive(Default)]
 pub(crate) struct Judge {
+    views: BTreeMap<TrackId, Arc<View>>,
     last: BTreeMap<TrackId, Listing>,
     chunks: BTreeMap<TrackId, (u64, Option<Chunk>)>,
     iframes: BTreeMap<TrackId, Listing>,
@@ -25,6 +28,10 @@ impl Judge {
     pub(crate) fn look(&mut self, generation: &Generation) {
         let known = self.last.clone();
         for (id, view) in views(generation) {
+            let looked_at = self.views.insert(id, view.clone());
+            if looked_at.is_some_and(|looked_at| Arc::ptr_eq(&looked_at, &view)) {
+                continue;
+            }
             let Some(text) = playlist(&view) else { continue };
             let (listing, findings) = lint::media_playlist(text.as_bytes());
             self.judge(&findings, &text);
@@ -63,7 +70,7 @@ impl Judge {
     }
 
     /// What a client with the state before makes of a delta.
-    fn delta(&mut self, view: &rillcast::live::View, before: &Listing, full: &Listing) {
+    fn delta(&mut self, view: &View, before: &Listing, full: &Listing) {
         let Some(text) = delta(view) else { return };
         let (listing, findings) = lint::media_playlist(&text);
         let text = String::from_utf8(text).unwrap();
@@ -72,7 +79,7 @@ impl Judge {
         self.judge(&lint::delta(before, &listing, full), &text);
     }
 
-    fn iframes(&mut self, id: TrackId, view: &rillcast::live::View) {
+    fn iframes(&mut self, id: TrackId, view: &View) {
         let Some(text) = body(view, File::IFrames) else { return };
         let (listing, findings) = lint::media_playlist(&text);
         let text = String::from_utf8(text).unwrap();
@@ -83,7 +90,7 @@ impl Judge {
     }
 
     /// Every new part, as its bytes are.
-    fn media(&mut self, id: TrackId, view: &rillcast::live::View, listing: &Listing) {
+    fn media(&mut self, id: TrackId, view: &View, listing: &Listing) {
         let Some(init) = view.init(0).and_then(|bytes| lint::init(bytes)) else { return };
         self.judge(&lint::section(Some(&init)), "init");
         let (next, mut before) = self.chunks.get(&id).copied().unwrap_or_default();
@@ -212,5 +219,57 @@ fn pauses_and_jumps_break_no_rule() {
         let mut judge = Judge::default();
         publish_frames(&source, sent, start, |generation| judge.look(generation));
         judge.done(&format!("jump {jump}"));
+    }
+}
+
+/// An encoder that stalls, drops and returns with another configuration, within the grace and to its end.
+#[test]
+fn stalls_drops_and_returns_break_no_rule() {
+    for (away, size) in [(300, None), (2_000, None), (7_000, Some((640, 360))), (15_000, None)] {
+        let (source, registry) =
+            (Source { gop: 25, ..Source::default() }, Registry::new(Settings::default()));
+        let name = StreamName::parse("cam").unwrap();
+        let (mut now, mut judge) = (epoch(), Judge::default());
+        let mut generations = Vec::new();
+        for run in 0..3 {
+            let mut publisher = registry.publish(&name, now).unwrap();
+            let generation = publisher.generation().clone();
+            if generations.last() != Some(&generation.id().as_str().to_owned()) {
+                generations.push(generation.id().as_str().to_owned());
+                judge = Judge::default();
+            }
+            for mut track in source.tracks() {
+                if let (Some(size), 1, CodecConfig::Video(video)) = (size, run, &mut track.config) {
+                    (video.width, video.height) = size;
+                }
+                publisher.configure(track, now);
+            }
+            // In the second run the line is stuck for two seconds, and then everything comes at once.
+            let stuck = Duration::from_secs(5)..Duration::from_secs(7);
+            let begin = now;
+            for one in source.frames(14, begin) {
+                let mut at = one.frame.arrival.saturating_duration_since(begin.mono);
+                if run == 1 && stuck.contains(&at) {
+                    at = stuck.end;
+                }
+                while now.mono < begin.mono + at {
+                    now = now.plus(Duration::from_millis(10));
+                    if publisher.deadline().is_some_and(|due| due <= now.mono) {
+                        publisher.tick(now);
+                    }
+                    judge.look(&generation);
+                }
+                publisher.push(one.frame, now).unwrap();
+            }
+            judge.look(&generation);
+            drop(publisher);
+            for _ in 0..away / 10 {
+                now = now.plus(Duration::from_millis(10));
+                registry.tick(now.mono);
+                judge.look(&generation);
+            }
+        }
+        judge.done(&format!("away for {away} ms, {} generations", generations.len()));
+        assert_eq!(generations.len() > 1, away > 10_000);
     }
 }

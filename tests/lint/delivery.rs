@@ -33,6 +33,7 @@ fn exchange(class: Class, status: u16, fields: &[(String, String)]) -> Exchange<
         class,
         path: "/live/cam/index.m3u8",
         status,
+        h2: None,
         fields,
         bytes: 20_000,
         body_time: Duration::from_millis(3),
@@ -71,6 +72,12 @@ fn every_fault_of_a_response_is_found_and_nothing_else() {
         }
         only(rule, &findings, name);
     }
+    let all = fields("x", "y");
+    let mut secure = exchange(Class::Plain, 200, &all);
+    secure.h2 = Some(true);
+    assert_eq!(lint::exchange(&secure), []);
+    secure.h2 = Some(false);
+    only(Rule::NotHttp2, &lint::exchange(&secure), "HTTP/1.1 over TLS");
     // What a cache on the way says is its own affair.
     let mut relayed = fields("age", "3");
     relayed.push(("via".into(), "1.1 cache".into()));

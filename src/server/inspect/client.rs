@@ -3,23 +3,22 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io::Read;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT_ENCODING, HOST, RANGE, USER_AGENT};
-use axum::http::{HeaderMap, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT_ENCODING, RANGE, USER_AGENT};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::line::{Dialer, FetchError, Line};
 use crate::media::Now;
 use crate::server::clock::Clock;
 
@@ -27,16 +26,16 @@ use crate::server::clock::Clock;
 const MAX_BODY: usize = 64 << 20;
 /// The largest playlist, unpacked.
 const MAX_TEXT: u64 = 8 << 20;
-const CONNECT: Duration = Duration::from_secs(5);
 /// The longest that a body may take once it has begun.
 const BODY: Duration = Duration::from_secs(30);
 
 /// Kept-alive connections: whether over TLS, and to whom.
-type Idle = HashMap<(bool, String), Vec<SendRequest<Body>>>;
+type Idle = HashMap<(bool, String), Vec<Line>>;
 
 /// Connections by host, and how fast the best of them was.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Client {
+    dialer: Dialer,
     idle: Mutex<Idle>,
     /// Time for a kilobyte of the fastest body so far.
     pace: Mutex<Option<Duration>>,
@@ -70,26 +69,16 @@ pub(super) struct Fetched {
     pub(super) body_time: Duration,
     /// When the last byte came.
     pub(super) at: Now,
-}
-
-/// Why there is no response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FetchError {
-    #[error("https is not spoken here yet")]
-    Secure,
-    #[error("cannot connect")]
-    Connect,
-    #[error("the connection was closed or speaks no HTTP")]
-    Closed,
-    #[error("no answer in time")]
-    Late,
-    #[error("the body is too large")]
-    TooLarge,
-    #[error("the body is not what Content-Encoding says")]
-    Encoding,
+    /// Whether it came over HTTP/2; `None` where only HTTP/1.1 is asked for.
+    pub(super) h2: Option<bool>,
 }
 
 impl Client {
+    /// A client that trusts the system's authorities, or those in `ca` alone.
+    pub(super) fn new(ca: Option<PathBuf>) -> Self {
+        Self { dialer: Dialer::new(ca), idle: Mutex::default(), pace: Mutex::default() }
+    }
+
     /// The time a kilobyte took at best; `None` before there was a body to measure.
     pub(super) fn pace(&self) -> Option<Duration> {
         *lock(&self.pace)
@@ -98,28 +87,26 @@ impl Client {
     /// One GET. A kept-alive connection that turns out to be dead is tried once more, on a new one.
     pub(super) async fn get(&self, ask: &Ask<'_>) -> Result<Fetched, FetchError> {
         let key = (ask.address.secure, ask.address.authority());
-        let kept = lock(&self.idle).get_mut(&key).and_then(Vec::pop).filter(|sender| !sender.is_closed());
+        let kept = lock(&self.idle).get_mut(&key).and_then(Line::take);
         let fresh = kept.is_none();
-        let sender = match kept {
-            Some(sender) => sender,
-            None => connect(ask.address).await?,
+        let line = match kept {
+            Some(line) => line,
+            None => self.dialer.dial(ask.address).await?,
         };
-        let done = match self.exchange(sender, ask).await {
-            Err(FetchError::Closed) if !fresh => self.exchange(connect(ask.address).await?, ask).await,
+        let done = match self.exchange(line, ask).await {
+            Err(FetchError::Closed) if !fresh => {
+                self.exchange(self.dialer.dial(ask.address).await?, ask).await
+            }
             done => done,
         };
-        let (fetched, sender) = done?;
-        lock(&self.idle).entry(key).or_default().push(sender);
+        let (fetched, line) = done?;
+        line.give(lock(&self.idle).entry(key).or_default());
         Ok(fetched)
     }
 
-    async fn exchange(
-        &self,
-        mut sender: SendRequest<Body>,
-        ask: &Ask<'_>,
-    ) -> Result<(Fetched, SendRequest<Body>), FetchError> {
-        let mut request = Request::get(ask.address.target())
-            .header(HOST, ask.address.authority())
+    async fn exchange(&self, mut line: Line, ask: &Ask<'_>) -> Result<(Fetched, Line), FetchError> {
+        let mut request = line
+            .request(ask.address)
             .header(USER_AGENT, concat!("rillcast-inspect/", env!("CARGO_PKG_VERSION")));
         if ask.gzip {
             request = request.header(ACCEPT_ENCODING, "gzip");
@@ -130,7 +117,7 @@ impl Client {
         }
         let request = request.body(Body::empty()).map_err(|_| FetchError::Closed)?;
         let began = Clock::mono();
-        let response = timeout(ask.patience, sender.send_request(request)).await;
+        let response = timeout(ask.patience, line.send(request)).await;
         let response = response.map_err(|_| FetchError::Late)?.map_err(|_| FetchError::Closed)?;
         let waited = Clock::mono().saturating_duration_since(began);
         let (head, body) = response.into_parts();
@@ -142,7 +129,8 @@ impl Client {
         let packed = fields.iter().any(|(name, value)| name == "content-encoding" && value.contains("gzip"));
         let body = if packed { unpacked(&body)? } else { body };
         let status = head.status.as_u16();
-        Ok((Fetched { status, fields, body, sent, waited, body_time, at }, sender))
+        let h2 = ask.address.secure.then(|| line.is_h2());
+        Ok((Fetched { status, fields, body, sent, waited, body_time, at, h2 }, line))
     }
 
     /// A body that fits in a few packets comes at once, however slow the network: larger ones tell.
@@ -161,25 +149,6 @@ impl Fetched {
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
-}
-
-/// Opens a connection. The one place that knows how bytes travel: another transport is another arm here.
-async fn connect(address: &Address) -> Result<SendRequest<Body>, FetchError> {
-    if address.secure {
-        return Err(FetchError::Secure);
-    }
-    let host = address.host.trim_start_matches('[').trim_end_matches(']');
-    let stream = timeout(CONNECT, TcpStream::connect((host, address.port))).await;
-    let stream = stream.map_err(|_| FetchError::Connect)?.map_err(|_| FetchError::Connect)?;
-    // Without it a request may wait for the acknowledgement of the one before.
-    let _best_effort = stream.set_nodelay(true);
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|_| FetchError::Connect)?;
-    tokio::spawn(async move {
-        // That it ended badly is told by the request that was on it.
-        let _ = connection.await;
-    });
-    Ok(sender)
 }
 
 async fn collect(mut body: Incoming) -> Result<(Bytes, Duration), FetchError> {

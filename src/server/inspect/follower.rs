@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 
 use super::account::Transition;
 use super::address::Address;
-use super::client::{Ask, FetchError, Fetched};
+use super::client::{Ask, Fetched};
+use super::line::FetchError;
 use super::probes;
 use super::world::{World, patience};
 use crate::lint::{self, Asked, Cadence, Class, Listing, Reload, Sibling};

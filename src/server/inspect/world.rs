@@ -1,12 +1,14 @@
 //! What all followers of one inspection share.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::address::Address;
-use super::client::{Ask, Client, FetchError, Fetched};
+use super::client::{Ask, Client, Fetched};
+use super::line::FetchError;
 use crate::lint::{self, Class, Exchange, Finding, Listing, Presentation, Rule};
 use crate::server::clock::Clock;
 
@@ -26,10 +28,10 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(base: Address, span: Duration) -> Self {
+    pub(super) fn new(base: Address, span: Duration, ca: Option<PathBuf>) -> Self {
         let began = Clock::mono();
         Self {
-            client: Client::default(),
+            client: Client::new(ca),
             base,
             presentation: Presentation::default(),
             playlists: Vec::new(),
@@ -98,6 +100,7 @@ impl World {
             class,
             path: &address.path,
             status: fetched.status,
+            h2: fetched.h2,
             fields: &fetched.fields,
             bytes: fetched.sent,
             body_time: fetched.body_time,

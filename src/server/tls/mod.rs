@@ -16,3 +16,4 @@ pub use self::error::TlsError;
 pub(super) use self::handshake::{Doors, Handshake};
 pub use self::identity::{Identity, identity};
 pub(super) use self::keeper::Keeper;
+pub(super) use self::provider::provider;

@@ -9,7 +9,7 @@ use rustls::crypto::CryptoProvider;
 use super::TlsError;
 
 /// The provider, when the processor has what it needs.
-pub(super) fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
+pub(in crate::server) fn provider() -> Result<Arc<CryptoProvider>, TlsError> {
     match missing().as_slice() {
         [] => Ok(Arc::new(rustls_graviola::default_provider())),
         missing => Err(TlsError::Processor(missing.join(", "))),
