@@ -47,10 +47,9 @@ impl Publisher {
         registry: Registry,
         generation: Arc<Generation>,
         terms: Terms,
-        mut writer: Box<Writer>,
+        writer: Box<Writer>,
         now: Now,
     ) -> Self {
-        writer.rejoin();
         let mut publisher = Self::new(registry, generation, terms, now);
         publisher.phase = Phase::Live(writer);
         publisher
@@ -74,7 +73,10 @@ impl Publisher {
         self.now = now;
         match &mut self.phase {
             Phase::Settling(settling) => settling.configure(track),
-            Phase::Live(writer) => writer.configure(track, &mut self.notices),
+            Phase::Live(writer) => {
+                writer.configure(track, now.mono, &mut self.notices);
+                writer.publish(&self.generation);
+            }
             Phase::Left => {}
         }
     }
@@ -128,7 +130,7 @@ impl Publisher {
     pub fn finish(mut self) {
         self.settle_rest();
         if let Phase::Live(writer) = &mut self.phase {
-            writer.end();
+            writer.end(self.now.mono);
             writer.publish(&self.generation);
         }
         self.phase = Phase::Left;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -11,7 +12,7 @@ use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
 use crate::media::{Frame, FrameRate, Ticks, Timescale, TrackId};
-use crate::packager::{Sealed, Segment};
+use crate::packager::{Init, Sealed, Segment};
 
 /// One rendition of a generation as its readers know it.
 #[derive(Debug)]
@@ -92,10 +93,14 @@ pub(super) struct PartRing {
     open: Option<OpenSegment>,
     next_msn: u64,
     next_part: u64,
+    /// The init section that the next segment will need, where that is known and another.
+    next_init: Option<Arc<Init>>,
     announced: u64,
     peak: u64,
     dirty: bool,
     ended: bool,
+    /// When the last segment was closed.
+    closed: Option<Instant>,
 }
 
 /// A closed segment with what its writer must know of it at every step: a segment's own memory is cold by then.
@@ -166,10 +171,12 @@ impl PartRing {
             open: None,
             next_msn: 1,
             next_part: 0,
+            next_init: None,
             announced: bounds.announced,
             peak: 0,
             dirty: false,
             ended: false,
+            closed: None,
         }
     }
 
@@ -194,12 +201,31 @@ impl PartRing {
         Some(PartPos { msn: part.msn, part: part.index })
     }
 
+    /// When the last segment was closed, or [excused](Self::excuse); `None` before the first.
+    pub(super) fn closed(&self) -> Option<Instant> {
+        self.closed
+    }
+
+    /// Counts the time to the next segment from `now` on, though none was closed.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        self.closed = self.closed.map(|_| now);
+    }
+
     /// Takes in what the packager sealed of this rendition.
-    pub(super) fn apply(&mut self, sealed: Sealed) {
-        self.dirty = true;
+    pub(super) fn apply(&mut self, sealed: Sealed, now: Instant) {
         match sealed {
+            Sealed::NextInit(_, next) => {
+                let number = |init: &Option<Arc<Init>>| init.as_ref().map(|init| init.number);
+                // What was announced before changes no playlist.
+                let same = number(&next) == number(&self.next_init);
+                self.next_init = next;
+                if same {
+                    return;
+                }
+            }
             Sealed::Opened(_, head) => {
                 self.next_msn = head.msn;
+                self.next_init.take_if(|next| next.number == head.init.number);
                 self.open = Some(OpenSegment { head, parts: Vec::new() });
             }
             Sealed::Part(_, part) => {
@@ -211,9 +237,11 @@ impl PartRing {
             Sealed::Segment(_, segment) => {
                 self.open = None;
                 self.next_msn = segment.head.msn.saturating_add(1);
+                self.closed = Some(now);
                 self.close(segment);
             }
         }
+        self.dirty = true;
     }
 
     pub(super) fn end(&mut self) {
@@ -238,7 +266,7 @@ impl PartRing {
             open: self.open.clone(),
             next_msn: self.next_msn,
             next_part: self.next_part,
-            next_init: None,
+            next_init: self.next_init.clone(),
             date_ranges: Arc::default(),
             reports,
             ended: self.ended,

@@ -103,6 +103,11 @@ impl Timeline {
         self.tracks.iter().find(|time| time.id == self.lead)?.now(at)
     }
 
+    /// When the leader's last frame arrived.
+    pub(super) fn heard(&self) -> Option<Instant> {
+        self.tracks.iter().find(|time| time.id == self.lead)?.last.map(|(_, arrival)| arrival)
+    }
+
     /// When the leader's frame that ends at `media` should have arrived, by its last one.
     pub(super) fn arrival_of(&self, media: Ticks) -> Option<Instant> {
         let lead = self.tracks.iter().find(|time| time.id == self.lead)?;

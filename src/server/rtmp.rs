@@ -309,7 +309,8 @@ impl<'a> Driver<'a> {
                     self.rule(ruling);
                 }
                 Output::Unpublished => {
-                    self.ingest.take().into_iter().for_each(|ingest| ingest.finish("the encoder is done"));
+                    // Whoever presses Stop may press Start again: the stream waits, as for one that is lost.
+                    self.ingest.take().into_iter().for_each(|ingest| ingest.rest("the encoder is done"));
                 }
                 Output::Close(reason) => self.close(End::Closed(reason)),
                 media => {

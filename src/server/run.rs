@@ -28,7 +28,7 @@ use super::tls::{Doors, Keeper};
 
 /// How often ended streams are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
-/// How often streams without a publisher are looked after: a fraction of the shortest part.
+/// How often streams without a publisher are looked after at least: a fraction of the shortest part.
 const KEEP: Duration = Duration::from_millis(50);
 /// How long publishers may take to close once they are told to.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -204,11 +204,10 @@ async fn sweep(context: Arc<Context>) {
 
 /// Keeps up the playlists of streams whose publisher is gone, until it is back or their grace is over.
 async fn keep(context: Arc<Context>) {
-    let mut ticks = tokio::time::interval(KEEP);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        context.registry.tick(Clock::mono());
+        let now = Clock::mono();
+        let due = context.registry.tick(now).map_or(KEEP, |due| due.saturating_duration_since(now));
+        tokio::time::sleep(due.clamp(Duration::from_millis(2), KEEP)).await;
     }
 }
 

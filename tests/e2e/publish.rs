@@ -15,9 +15,9 @@ use crate::server::{CANARY, Server, key};
 const CLIP: &str = "bbb_720p25_avc_aac.mp4";
 const LIMIT: Duration = Duration::from_secs(30);
 
-fn trace(names: &[&str]) -> (Vec<String>, [(&'static str, &'static str); 1]) {
+fn trace(names: &[&str]) -> (Vec<String>, [(&'static str, &'static str); 2]) {
     let stream = |name: &&str| ["--stream".to_owned(), format!("{name}={}", key(name))];
-    (names.iter().flat_map(stream).collect(), [("RUST_LOG", "trace")])
+    (names.iter().flat_map(stream).collect(), [("RUST_LOG", "trace"), ("RILLCAST__LIVE__GRACE", "0s")])
 }
 
 /// ffmpeg publishing with a `tcUrl` of its own.
@@ -98,7 +98,7 @@ async fn a_wrong_key_is_refused_in_words_and_soon() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_publisher_is_refused_and_the_first_loses_nothing() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let (clip, url) = (fixture(CLIP), server.publish_url("cam"));
     let first = tokio::spawn(succeed(rillcast_publish(&clip, &url), LIMIT));
     let http = Http::new(server.http, true);
@@ -124,7 +124,7 @@ async fn a_second_publisher_is_refused_and_the_first_loses_nothing() {
 /// GStreamer encodes and publishes; what it sends is also written to a file, to compare with.
 #[tokio::test(flavor = "multi_thread")]
 async fn gstreamer_publishes_bit_exact() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sent.flv");
     let mut gstreamer = Command::new("gst-launch-1.0");

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper::{HeaderMap, Method, Request, StatusCode, body::Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rillcast::control::Settings;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -218,7 +219,8 @@ async fn refusals(player: &Player, folder: &str, playlist_at: &str, open: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_transport_gives_the_same_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(secure(folder.path())).await;
+    let without_grace = Settings { grace: Duration::ZERO, ..secure(folder.path()) };
+    let server = Server::start(without_grace).await;
     let encoder = Encoder::start(&server, "cam");
     let media = playable(&server, "cam").await;
     for transport in ALL {
