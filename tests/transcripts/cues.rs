@@ -272,7 +272,7 @@ fn a_cue_is_in_every_rendition_at_its_own_time_until_the_window_has_passed() {
     assert!(stage.deltas.0 > 50 && stage.deltas.1 > 50, "{:?}", stage.deltas);
 }
 
-/// Hostile case 34a.
+/// Hostile case 15.
 #[test]
 fn hostile_cues_end_nothing_and_break_no_line() {
     let mut stage = Stage::new();
@@ -327,6 +327,7 @@ fn hostile_cues_end_nothing_and_break_no_line() {
     assert!(stage.peer.error.is_none());
 }
 
+/// Hostile case 13.
 #[test]
 fn ten_thousand_cue_points_are_too_many_and_the_rest_is_told_once() {
     let mut stage = Stage::new();
