@@ -10,6 +10,8 @@
 
 #[path = "http/continuity.rs"]
 mod continuity;
+#[path = "http/cues.rs"]
+mod cues;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/hostile.rs"]

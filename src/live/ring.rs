@@ -11,7 +11,7 @@ use super::constants::Constants;
 use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
-use crate::media::{Frame, FrameRate, Ticks, Timescale, TrackId};
+use crate::media::{DateRange, Frame, FrameRate, Ticks, Timescale, TrackId, WallTime};
 use crate::packager::{Init, Sealed, Segment};
 
 /// One rendition of a generation as its readers know it.
@@ -211,6 +211,32 @@ impl PartRing {
         self.closed = self.closed.map(|_| now);
     }
 
+    /// Number of the segment that is open or will open next.
+    pub(super) fn next_msn(&self) -> u64 {
+        self.next_msn
+    }
+
+    /// When its playlist starts; `None` while it is empty.
+    pub(super) fn starts(&self) -> Option<WallTime> {
+        let listed = self.segments.get(self.listed_from).map(|kept| &kept.segment.head);
+        listed.or_else(|| self.open.as_ref().map(|open| &open.head)).map(|head| head.date_time)
+    }
+
+    /// Number of the first listed segment that every delta update keeps: six target durations and one segment
+    /// from the end.
+    pub(super) fn kept_from(&self) -> u64 {
+        let listed = self.segments.range(self.listed_from..).rev();
+        let (mut msn, mut ticks) = (self.next_msn, 0_i64);
+        for kept in listed {
+            msn = msn.saturating_sub(1);
+            ticks = ticks.saturating_add(kept.duration);
+            if ticks > self.target.saturating_mul(7) {
+                break;
+            }
+        }
+        msn
+    }
+
     /// Takes in what the packager sealed of this rendition.
     pub(super) fn apply(&mut self, sealed: Sealed, now: Instant) {
         match sealed {
@@ -255,7 +281,7 @@ impl PartRing {
     }
 
     /// Makes the new state visible and wakes every waiter, once.
-    pub(super) fn publish(&mut self, reports: Vec<Report>) {
+    pub(super) fn publish(&mut self, reports: Vec<Report>, date_ranges: Arc<[Arc<DateRange>]>) {
         let open = self.open.iter().flat_map(|open| &open.parts).map(|part| part.duration);
         self.longest = self.longest.max(self.listed_ticks.saturating_add(open.sum()));
         let view = View {
@@ -267,7 +293,7 @@ impl PartRing {
             next_msn: self.next_msn,
             next_part: self.next_part,
             next_init: self.next_init.clone(),
-            date_ranges: Arc::default(),
+            date_ranges,
             reports,
             ended: self.ended,
             bandwidth: self.bandwidth(),

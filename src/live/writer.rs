@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::constants::Constants;
+use super::cues::Cues;
 use super::error::{Error, Notice};
 use super::generation::Generation;
 use super::position::Report;
@@ -14,7 +15,7 @@ use super::registry::Settings;
 use super::ring::{Bounds, PartRing, Rendition};
 use super::settle::Settled;
 use super::timeline::Timeline;
-use crate::media::{CodecConfig, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackKind, WallTime};
+use crate::media::{CodecConfig, Cue, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackKind, WallTime};
 use crate::packager::{Geometry, Packager};
 
 /// Encoders and networks hiccup; below this it is not worth a gap. With the half second of the part that is waited
@@ -46,8 +47,11 @@ pub(super) struct Writer {
     silence: Duration,
     /// Frames of followers that wait for a late leader.
     late: Vec<Frame>,
+    /// What the source said of moments.
+    cues: Cues,
     playable: bool,
     told_long_gop: bool,
+    told_cues: bool,
 }
 
 impl Writer {
@@ -100,8 +104,10 @@ impl Writer {
             hurry: longest_wait(target_duration),
             silence: Duration::ZERO,
             late: Vec::new(),
+            cues: Cues::default(),
             playable: false,
             told_long_gop: false,
+            told_cues: false,
         })
     }
 
@@ -140,6 +146,18 @@ impl Writer {
             late.into_iter().try_for_each(|frame| self.take_in(frame, now, notices))?;
         }
         self.take_in(frame, now, notices)
+    }
+
+    /// Takes what the source says of a moment. Readers see it with the next part: a state never changes.
+    pub(super) fn cue(&mut self, cue: Cue, now: Now, notices: &mut Vec<Notice>) {
+        // A source that has not begun has no clock that is known.
+        let source = if self.rejoin { i64::MIN } else { cue.at };
+        let start = self.timeline.date_of(source, now.mono).unwrap_or(now.wall);
+        let msn = self.rings.iter().map(PartRing::next_msn).max().unwrap_or(1);
+        if !self.cues.add(cue, start, msn) && !self.told_cues {
+            self.told_cues = true;
+            notices.push(Notice::TooManyCues);
+        }
     }
 
     /// A frame whose place a gap has taken: the source lost no media but time. It goes on in a new epoch,
@@ -294,17 +312,29 @@ impl Writer {
         }
     }
 
+    /// Lets the cues go that are over in every rendition.
+    fn settle_cues(&mut self) {
+        let starts: Option<Vec<_>> = self.rings.iter().map(PartRing::starts).collect();
+        let Some(start) = starts.and_then(|starts| starts.into_iter().min()) else { return };
+        if !self.cues.is_empty() {
+            let next = self.rings.iter().map(PartRing::next_msn).max().unwrap_or(1);
+            let kept = self.rings.iter().map(PartRing::kept_from).min().unwrap_or(0);
+            self.cues.settle(start, next, kept);
+        }
+    }
+
     /// Shows readers every rendition that changed, each with where the others are.
     pub(super) fn publish(&mut self, generation: &Generation) {
         if !self.rings.iter().any(PartRing::dirty) {
             return;
         }
+        self.settle_cues();
         let at: Vec<_> = self.rings.iter().map(|ring| (ring.id(), ring.last())).collect();
         for ring in self.rings.iter_mut().filter(|ring| ring.dirty()) {
             let id = ring.id();
             let others = at.iter().filter(|(track, _)| *track != id);
             let reports = others.filter_map(|(track, last)| Some(Report { track: *track, last: (*last)? }));
-            ring.publish(reports.collect());
+            ring.publish(reports.collect(), Arc::clone(self.cues.shown()));
         }
         if !self.playable && generation.playable() {
             self.playable = true;

@@ -4,6 +4,7 @@
 //! Time: integers in a stated timescale; nothing here reads a clock.  Memory: payloads are shared `Bytes`.  Spec: none.
 
 mod audio;
+mod cue;
 mod date_range;
 mod frame;
 mod limits;
@@ -15,6 +16,7 @@ mod video;
 mod wall;
 
 pub use self::audio::{AudioCodec, AudioConfig};
+pub use self::cue::{Cue, Splice, SpliceKind};
 pub use self::date_range::DateRange;
 pub use self::frame::{Frame, TrackId, TrackKind};
 pub use self::limits::{CodecLimits, Limits, RingLimits, RtmpLimits};

@@ -62,6 +62,7 @@ impl<'a> Ingest<'a> {
                 self.publisher.configure(track, now);
             }
             Output::Announced(announcement) => self.publisher.expect(expectation(&announcement)),
+            Output::Cue(cue) => self.publisher.cue(*cue, now),
             Output::Discarded(discarded) => self.discarded(&discarded),
             Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}
         }

@@ -9,6 +9,7 @@
 
 mod chunks;
 mod conversation;
+mod cues;
 mod defects;
 mod differential;
 mod encoders;

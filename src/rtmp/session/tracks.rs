@@ -66,6 +66,12 @@ impl Media {
         self.clock.push(timestamp)
     }
 
+    /// The time of a message that is not media, on the same clock: it may be anything, and moves nothing.
+    pub(super) fn near(&self, timestamp: u32) -> i64 {
+        let mut clock = self.clock;
+        clock.push(timestamp)
+    }
+
     /// Takes what a tag says about one track; `false` when it was bad.
     pub(super) fn take(
         &mut self,
