@@ -1,5 +1,6 @@
 //! Generations that outlive their source: stalls, reconnects, takeovers, on a virtual clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "seeds are printed")]
 
 #[path = "continuity/changes.rs"]
 mod changes;

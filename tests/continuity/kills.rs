@@ -161,7 +161,7 @@ impl Audience {
             false
         });
         for (track, asked, reply) in fetched {
-            assert!(reply.body.len() > 0, "{asked} of {track} is empty");
+            assert!(!reply.body.is_empty(), "{asked} of {track} is empty");
         }
     }
 
