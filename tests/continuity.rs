@@ -1,6 +1,11 @@
 //! Generations that outlive their source: stalls, reconnects, takeovers, on a virtual clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "seeds are printed")]
 
+#[path = "continuity/changes.rs"]
+mod changes;
+#[path = "continuity/kills.rs"]
+mod kills;
 #[path = "sim/source.rs"]
 #[allow(dead_code, reason = "shared with the simulation")]
 mod source;

@@ -148,6 +148,40 @@ async fn gstreamer_publishes_bit_exact() {
     server.assert_well();
 }
 
+/// A service manager's way to end ffmpeg: it says goodbye, and whoever comes after it goes on for the same viewers.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ffmpeg_that_is_terminated_and_started_again_goes_on_in_the_same_playlist() {
+    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let http = Http::new(server.http, false);
+    let publish = || start(ffmpeg_publish(&fixture(CLIP), &server.publish_url("cam")));
+    let mut publisher = publish();
+    let at = "/live/cam/index.m3u8";
+    let path = player::media_playlists(&http.appear(at).await.text(), at).remove(0);
+    // In the second segment, so that the first is listed.
+    http.take(&format!("{path}?_HLS_msn=2&_HLS_part=0")).await;
+    let pid = publisher.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    publisher.wait().await.unwrap();
+    let line = server.log().wait(|line| line["message"] == "publish_ended").await;
+    assert_eq!(line["reason"], "the encoder is done");
+    http.take(&format!("{path}?_HLS_msn=3&_HLS_part=0")).await;
+    let _again = publish();
+    let began = Instant::now();
+    let text = loop {
+        let text = http.take(&path).await.text();
+        if text.contains("#EXT-X-DISCONTINUITY\n") {
+            break text;
+        }
+        assert!(began.elapsed() < LIMIT, "{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(text.contains("GAP=YES") && !text.contains("#EXT-X-ENDLIST"), "{text}");
+    assert_eq!(text.matches("#EXT-X-MAP").count(), 1, "{text}");
+    let now = player::media_playlists(&http.take(at).await.text(), at).remove(0);
+    assert_eq!(now, path, "the same generation");
+    server.assert_well();
+}
+
 /// Kill is how most publishers end: the log says so, and the stream is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_publisher_ends_its_stream() {
