@@ -177,9 +177,7 @@ fn run(command: Command) -> Result<(), Failure> {
 
 fn start(settings: Settings) -> Result<(), server::Error> {
     server::start_log();
-    // A new part wakes everybody who waits for it. Those who find no place in a worker's own queue go to the one
-    // in common, and are older than whoever has been answered meanwhile and asks for the part: first them.
-    let runtime = tokio::runtime::Builder::new_multi_thread().global_queue_interval(1).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(system("cannot start the runtime"))?;
     let result = runtime.block_on(async {
         let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;

@@ -122,7 +122,7 @@ impl HttpDoor {
         let vitals = Vitals::new(Clock::mono());
         let metered = |stream| Metered::new(stream, vitals.clone());
         match &self.tls {
-            None => self.converse(metered(stream), address, vitals.clone(), watcher).await,
+            None => Box::pin(self.converse(metered(stream), address, vitals.clone(), watcher)).await,
             Some(tls) => {
                 let mut drain = self.context.drain();
                 let shaken = tokio::select! {
@@ -132,7 +132,7 @@ impl HttpDoor {
                 if let Some(stream) = shaken {
                     // The handshake had a deadline of its own; the first head's begins now.
                     vitals.restart(Clock::mono());
-                    self.converse(stream, address, vitals, watcher).await;
+                    Box::pin(self.converse(stream, address, vitals, watcher)).await;
                 }
             }
         }
@@ -161,7 +161,8 @@ impl HttpDoor {
                 }
             }
         });
-        let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
+        // On the heap, where it is once: the futures around it would each keep room for it.
+        let connection = Box::pin(watcher.watch(self.builder.serve_connection(io, service).into_owned()));
         if let Some(limit) = until_due(connection, &vitals, &context.limits.http).await {
             context.metrics.limit(limit);
         }
@@ -170,11 +171,14 @@ impl HttpDoor {
 }
 
 /// Runs `connection` until it ends, or until its vitals say which bound it has run into.
-async fn until_due(connection: impl Future, vitals: &Vitals, limits: &HttpLimits) -> Option<Limit> {
-    let mut connection = pin!(connection);
+async fn until_due(
+    mut connection: impl Future + Unpin,
+    vitals: &Vitals,
+    limits: &HttpLimits,
+) -> Option<Limit> {
     let mut sleep = pin!(tokio::time::sleep(limits.head_time));
     poll_fn(|cx| {
-        if connection.as_mut().poll(cx).is_ready() {
+        if Pin::new(&mut connection).poll(cx).is_ready() {
             return Poll::Ready(None);
         }
         loop {
