@@ -141,7 +141,8 @@ impl House {
         let limits = &context.limits.http;
         let public = Admission::new(limits.connections.min(budget.http), limits.connections_per_address);
         let (open, mut closed) = mpsc::channel::<()>(1);
-        let door = || HttpDoor::new(routes::public(context.clone()), context.clone(), public.clone());
+        let door =
+            || HttpDoor::new(routes::public(context.clone()), context.clone(), public.clone()).playing();
         tokio::spawn(door().serve(http, open.clone()));
         let watcher = secure.map(|Secure { https, rtmps, keeper, doors }| {
             serve_rtmp(rtmps, Some(doors.rtmps));

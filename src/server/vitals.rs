@@ -12,7 +12,6 @@
 //!
 //! HTTP/2 knows no Head: its frames interleave; a connection without a request is Idle whatever it sends.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -39,7 +38,7 @@ struct State {
     /// Since when a write has made no progress.
     blocked: Option<Instant>,
     /// Requests being answered: since when its body has not been asked for more, once it has one.
-    requests: HashMap<u64, Option<Instant>>,
+    requests: Vec<(u64, Option<Instant>)>,
     next: u64,
     /// Whether bytes of a further request came while one was answered.
     ahead: bool,
@@ -67,7 +66,7 @@ impl Vitals {
             phase: Phase::Head(now),
             protocol: Protocol::Unknown(0),
             blocked: None,
-            requests: HashMap::new(),
+            requests: Vec::new(),
             next: 0,
             ahead: false,
         };
@@ -88,7 +87,8 @@ impl Vitals {
             Phase::Head(since) => Some((since + limits.head_time, Limit::HeadTime)),
             Phase::Busy => None,
         };
-        let stalled = state.requests.values().flatten().chain(&state.blocked).min();
+        let stalled =
+            state.requests.iter().filter_map(|(_, since)| since.as_ref()).chain(&state.blocked).min();
         let stall = stalled.map(|since| (*since + limits.write_stall, Limit::WriteStall));
         phase.into_iter().chain(stall).min_by_key(|(due, _)| *due)
     }
@@ -128,7 +128,7 @@ impl Vitals {
         state.ahead = false;
         let id = state.next;
         state.next = id.wrapping_add(1);
-        state.requests.insert(id, None);
+        state.requests.push((id, None));
         InFlight { vitals: self.clone(), id }
     }
 
@@ -147,14 +147,17 @@ pub(super) struct InFlight {
 impl InFlight {
     /// The body was asked for more.
     pub(super) fn progressed(&self) {
-        self.vitals.state().requests.insert(self.id, Some(Clock::mono()));
+        let mut state = self.vitals.state();
+        if let Some((_, since)) = state.requests.iter_mut().find(|(id, _)| *id == self.id) {
+            *since = Some(Clock::mono());
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.vitals.state();
-        state.requests.remove(&self.id);
+        state.requests.retain(|(id, _)| *id != self.id);
         if state.requests.is_empty() {
             let now = Clock::mono();
             state.phase = if state.ahead { Phase::Head(now) } else { Phase::Idle(now) };
