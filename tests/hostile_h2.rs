@@ -169,7 +169,6 @@ fn flood(server: &Server, what: &str, first: &[u8], count: u32, next: impl Fn(u3
     let end = heard.join().unwrap();
     let _ = socket.shutdown(Shutdown::Both);
     let (took, grown) = (began.elapsed(), server.memory().saturating_sub(before));
-    println!("{what}: {sent} of {count} sent in {took:?}, {} KiB more, {end:?}", grown >> 10);
     assert!(end.closed || end.code.is_some(), "{what}: the connection goes on after {sent}");
     assert!(sent < count, "{what}: all of it was taken");
     assert!(took < SOON, "{what}: {took:?}");
@@ -250,9 +249,8 @@ fn header_lists_are_counted_as_they_decode() {
                 break;
             }
         }
-        let end = heard.join().unwrap();
+        heard.join().unwrap();
         let grown = server.memory().saturating_sub(before);
-        println!("{what}: {} KiB more, {:?} {}", grown >> 10, end.code, end.closed);
         assert!(grown < GROWTH, "{what}: {grown} bytes more");
         assert!(server.well(), "{what}");
     }
@@ -292,7 +290,6 @@ fn line_ends_in_a_path_or_a_field_are_no_request() {
         let (mut socket, heard) = connect(&server);
         socket.write_all(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &list)).unwrap();
         let end = heard.join().unwrap();
-        println!("{what}: {end:?}");
         let served = end.frames.iter().filter(|(kind, _, _)| *kind == DATA).count();
         assert_eq!(served, 0, "{what}: {end:?}");
         assert!(server.well(), "{what}");
