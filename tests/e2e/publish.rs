@@ -87,7 +87,7 @@ async fn a_wrong_key_is_refused_in_words_and_soon() {
     let nameless =
         |line: &serde_json::Value| line["reason"].as_str().is_some_and(|said| said.contains("name is"));
     let line = server.log().wait(nameless).await;
-    assert!(line["level"] == "INFO" && line["at"].as_u64() > Some(3_073), "{line}");
+    assert!(line["level"] == "INFO" && line["at"].as_u64() > Some(40), "{line}");
     let own = finish(rillcast_publish(&clip, &wrong[0]), LIMIT).await;
     let said = String::from_utf8_lossy(&own.stderr);
     assert!(own.status.code() == Some(1) && said.contains("key") && !said.contains(CANARY), "{said}");
