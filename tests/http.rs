@@ -28,5 +28,7 @@ mod routes;
 mod tls;
 #[path = "http/tls_rig.rs"]
 mod tls_rig;
+#[path = "http/transitions.rs"]
+mod transitions;
 #[path = "http/transports.rs"]
 mod transports;

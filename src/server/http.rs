@@ -183,7 +183,7 @@ async fn until_due(
         }
         loop {
             let now = Clock::mono();
-            let wake = match vitals.due(limits) {
+            let wake = match vitals.due(limits, now) {
                 Some((due, limit)) if due <= now => return Poll::Ready(Some(limit)),
                 Some((due, _)) => due,
                 None => now + TICK,
