@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -96,7 +96,7 @@ pub(crate) fn run(options: Options) -> Result<(), Fault> {
             let live = live(&options, &media, rate).await?;
             let sizes = live.report(&options, &journal);
             if let Some([pid, folder, url]) = options.nginx.as_deref() {
-                let theirs = files(&options, pid.parse()?, &folder.into(), url, sizes).await?;
+                let theirs = files(&options, pid.parse()?, Path::new(folder), url, sizes).await?;
                 println!("ratio: {:.2}", live.cost() / theirs);
             }
         }
@@ -282,7 +282,7 @@ fn used(before: Look, after: Look) -> Duration {
 }
 
 /// Has nginx serve files of these sizes at this pace, and answers its processor time a request in microseconds.
-async fn files(options: &Options, pid: u32, folder: &PathBuf, url: &str, sizes: Sizes) -> Result<f64, Fault> {
+async fn files(options: &Options, pid: u32, folder: &Path, url: &str, sizes: Sizes) -> Result<f64, Fault> {
     for (name, len) in [("list", sizes.list), ("part", sizes.part)] {
         std::fs::write(folder.join(name), vec![b'x'; len])?;
     }
