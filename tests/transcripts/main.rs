@@ -8,6 +8,7 @@
 )]
 
 mod chunks;
+mod codecs;
 mod conversation;
 mod defects;
 mod differential;

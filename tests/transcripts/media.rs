@@ -152,7 +152,7 @@ fn unknown_codecs_and_further_tracks_are_refused_by_name_and_the_rest_goes_on() 
     let mut peer = Peer::publishing();
     peer.sends(aac_config(0));
     for time in 0..5 {
-        peer.sends(video(time, Bytes::from_static(b"\x90hvc1record")));
+        peer.sends(video(time, Bytes::from_static(b"\x90vvc1record")));
         peer.sends(video(time, Bytes::from_static(b"\x91zzzz\x00\x00\x00frame")));
         peer.sends(video(time, mux::video_start(Form::Track(3), VideoCodec::Avc, AVC_RECORD)));
         peer.sends(audio(time, vec![0x2F, 1, 2, 3]));
@@ -160,7 +160,7 @@ fn unknown_codecs_and_further_tracks_are_refused_by_name_and_the_rest_goes_on() 
     }
     let discards = peer.discards();
     assert_eq!(discards.len(), 4, "{discards:?}");
-    assert!(discards.contains(&Discard::Codec(FourCc::HEVC)));
+    assert!(discards.contains(&Discard::Codec(FourCc::VVC)));
     assert!(discards.contains(&Discard::Codec(FourCc(*b"zzzz"))));
     assert!(discards.contains(&Discard::Extra(3)));
     assert!(discards[3].to_string().contains("MP3"), "{}", discards[3]);

@@ -48,8 +48,10 @@ impl Config {
         if version != 0x81 {
             return Err(Error::Value { field: "AV1 record marker and version", value: i64::from(version) });
         }
-        if delay >> 5 != 0 {
-            return Err(Error::Value { field: "AV1 record reserved bits", value: i64::from(delay >> 5) });
+        // Three bits, and four more where no delay is said to be there.
+        let reserved = if delay & 0b1_0000 == 0 { delay } else { delay & 0b1110_0000 };
+        if reserved != 0 {
+            return Err(Error::Value { field: "AV1 record reserved bits", value: i64::from(reserved) });
         }
         let mut header = None;
         for _ in 0..MAX_OBUS {
