@@ -8,6 +8,7 @@
 )]
 
 mod chunks;
+mod codecs;
 mod conversation;
 mod cues;
 mod defects;
