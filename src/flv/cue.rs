@@ -29,8 +29,8 @@ const LONGEST: f64 = 86_400.0;
 /// something else (metadata, a caption), or says again what happened before, for those who have just tuned in.
 ///
 /// # Errors
-/// When its values are not AMF0 within the bounds of `limits`, when there is no object, when there is too much in
-/// it, or when it signals a splice that cannot be read.
+/// When its values are not AMF0 within the bounds of `limits`, when it holds something other than an object, when
+/// there is too much in it, or when it signals a splice that cannot be read.
 pub fn cue(script: &[u8], time: i64, limits: &RtmpLimits) -> Result<Option<Cue>, Error> {
     let mut reader = Reader::new(script, limits);
     let mut name = reader.read().ok().flatten();
@@ -38,10 +38,16 @@ pub fn cue(script: &[u8], time: i64, limits: &RtmpLimits) -> Result<Option<Cue>,
         name = reader.read().ok().flatten();
     }
     let Some(class) = name.as_ref().and_then(Value::as_str).and_then(class_of) else { return Ok(None) };
+    let mut empty = true;
     while let Some(value) = reader.read()? {
         if value.fields().is_some() {
             return if again(&value) { Ok(None) } else { read(class, &value, time).map(Some) };
         }
+        empty = empty && matches!(value, Value::Null | Value::Undefined);
+    }
+    // Text that is taken away again is nothing that happens.
+    if empty {
+        return Ok(None);
     }
     Err(Error::CueObject { message: class })
 }

@@ -128,7 +128,7 @@ pub enum Error {
     /// An encrypted tag.
     #[error("FLV tag is encrypted")]
     Encrypted,
-    /// A cue message without an object.
+    /// A cue message of something other than an object.
     #[error("{message} without an object")]
     CueObject {
         /// The message's name.

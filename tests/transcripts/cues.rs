@@ -170,7 +170,10 @@ fn cue_points_and_text_come_out_typed() {
             ("parameters", parameters),
         ],
     ));
-    peer.sends(data(2_000, &[Value::String("@setDataFrame"), Value::String("onTextData"), Value::Null]));
+    peer.sends(data(
+        2_000,
+        &[Value::String("@setDataFrame"), Value::String("onTextData"), Value::String("bare")],
+    ));
     peer.sends(text(2_000, "line one\r\nline \"two\""));
     peer.sends(data(3_000, &[Value::String("onCaptionInfo"), Value::Object(vec![])]));
     let cues = cues(&mut peer);
