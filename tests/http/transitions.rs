@@ -16,6 +16,9 @@ const GZIP: [(&str, &str); 1] = [("accept-encoding", "gzip")];
 /// A request that is not to be held is answered within this, however busy the machine is.
 const AT_ONCE: Duration = Duration::from_millis(900);
 
+/// A grace longer than all rows take, on any machine.
+const AWAY: Duration = Duration::from_secs(60);
+
 /// What an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Expect {
@@ -127,10 +130,9 @@ struct Scene {
 }
 
 impl Scene {
-    async fn set() -> Self {
+    async fn set(grace: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Longer than all rows take, on any machine.
-        let settings = Settings { grace: Duration::from_secs(60), ..secure(folder.path()) };
+        let settings = Settings { grace, ..secure(folder.path()) };
         let server = Server::start(settings).await;
         let encoder = Encoder::start(&server, "cam");
         let media = playable(&server, "cam").await;
@@ -163,8 +165,7 @@ fn always() -> Vec<Row> {
 /// Once a stream has ended every directive means nothing, and what was listed stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_row_holds_when_a_stream_has_ended() {
-    let scene = Scene::set().await;
-    let Scene { folder, server, encoder, media } = scene;
+    let Scene { folder, server, encoder, media } = Scene::set(Duration::ZERO).await;
     encoder.stop().await;
     let players = players(&server, folder.path());
     let state = until(&players[0], &media, "#EXT-X-ENDLIST").await;
@@ -199,7 +200,7 @@ async fn every_row_holds_when_a_stream_has_ended() {
 /// Between an encoder's loss and its return the playlist goes on, in gaps: holds are answered by them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_row_holds_while_an_encoder_is_away() {
-    let Scene { folder, server, encoder, media } = Scene::set().await;
+    let Scene { folder, server, encoder, media } = Scene::set(AWAY).await;
     encoder.crash().await;
     let players = players(&server, folder.path());
     until(&players[0], &media, "GAP=YES").await;
@@ -280,7 +281,7 @@ async fn lost(player: &Player, media: &str) {
 /// A server that stops answers who waits with the end, whatever was waited for, and takes nobody new.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_held_row_is_answered_when_the_server_stops() {
-    let scene = Scene::set().await;
+    let scene = Scene::set(AWAY).await;
     let players = scene.players();
     let Scene { folder: _folder, server, encoder, media } = scene;
     // A segment that has just begun leaves time until what is asked for appears.
