@@ -70,7 +70,7 @@ const CLIPS: [Clip; 4] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn hevc_av1_and_vp9_come_out_bit_exact_and_are_described_to_the_letter() {
     let names: Vec<_> = CLIPS.iter().map(|clip| clip.entry_name()).collect();
-    let mut server = Server::with_streams(&names).await;
+    let mut server = Server::without_grace(&names).await;
     let mut running = Vec::new();
     for (clip, name) in CLIPS.iter().zip(&names) {
         let publish = rillcast_publish(&fixture(clip.file), &server.publish_url(name));
