@@ -61,22 +61,18 @@ impl Cues {
         let hex: String = splice.section.iter().map(|byte| format!("{byte:02X}")).collect();
         let attribute = |name: &str| (name.to_owned(), format!("0x{hex}"));
         match splice.kind {
-            SpliceKind::Command => range.attributes.push(attribute("SCTE35-CMD")),
             SpliceKind::Out { lasts, returns, .. } => {
                 range.attributes.push(attribute("SCTE35-OUT"));
                 let lasts = lasts.or(cue.lasts);
                 (range.duration, range.planned) = if returns { (lasts, None) } else { (None, lasts) };
                 return self.leave(range, name);
             }
-            SpliceKind::In { .. } => {
-                // Without a break that it ends, it is a command like any other.
-                let (end, said) =
-                    if self.away.is_some() { ("SCTE35-IN", true) } else { ("SCTE35-CMD", false) };
-                range.attributes.push(attribute(end));
-                if said {
-                    return self.come_back(start, range.attributes, name, msn);
-                }
+            SpliceKind::In { .. } if self.away.is_some() => {
+                range.attributes.push(attribute("SCTE35-IN"));
+                return self.come_back(start, range.attributes, name, msn);
             }
+            // Without a break that it ends, it is a command like any other.
+            SpliceKind::In { .. } | SpliceKind::Command => range.attributes.push(attribute("SCTE35-CMD")),
         }
         self.push(range, name)
     }
