@@ -114,7 +114,7 @@ struct Serve {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Latency {
-    /// Parts of about 0.25 s, for good networks.
+    /// Parts of about 0.2 s, for good networks.
     Low,
     /// Parts of about 0.5 s.
     Balanced,

@@ -65,7 +65,7 @@ pub struct Listen {
 /// The latency profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Latency {
-    /// Parts of about 0.25 s, for good networks.
+    /// Parts of about 0.2 s, for good networks.
     Low,
     /// Parts of about 0.5 s.
     Balanced,
@@ -87,7 +87,7 @@ impl Latency {
     /// The profile's part length.
     fn part(self) -> Option<Duration> {
         match self {
-            Self::Low => Some(Duration::from_millis(250)),
+            Self::Low => Some(Duration::from_millis(200)),
             Self::Balanced => Some(Duration::from_millis(500)),
             Self::Standard => None,
         }

@@ -12,6 +12,7 @@ async function load(name) {
 
 const { readOptions } = await load("options.js");
 const { ServerClock } = await load("clock.js");
+const { Pace } = await load("pace.js");
 const read = (path) => readOptions(new URL(path, "http://localhost"));
 
 test("the stream is named by the path", () => {
@@ -60,4 +61,23 @@ test("a clock that was set starts anew, and nonsense is ignored", () => {
   clock.learn("yesterday", 0, 0);
   clock.learn(null, 0, 0);
   assert.equal(clock.offset, 0);
+});
+
+test("a viewer of short parts catches up what the start cost", () => {
+  const pace = new Pace();
+  let behind = 0.42;
+  for (let tick = 0; tick < 40; tick++) behind -= (pace.rate(behind, 0.5 + behind, 0.2) - 1) * 0.25;
+  assert.ok(behind < 0.05, String(behind));
+  assert.equal(pace.rate(behind, 0.5, 0.2), 1);
+});
+
+test("a little behind is left alone, and so is a viewer with too little ahead", () => {
+  const pace = new Pace();
+  assert.equal(pace.rate(0.12, 2, 0.5), 1);
+  assert.equal(pace.rate(0.4, 0.7, 0.5), 1);
+  assert.equal(pace.rate(-0.3, 2, 0.5), 1);
+});
+
+test("nobody is played at more than a quarter faster", () => {
+  assert.equal(new Pace().rate(20, 20, 0.5), 1.25);
 });

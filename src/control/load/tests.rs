@@ -38,7 +38,7 @@ fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
     sources.flags = vec![("live.segment", Value::Text("5s".into()))];
     let settings = sources.load().unwrap();
     assert_eq!((settings.segment, settings.latency), (Duration::from_secs(5), Latency::Low));
-    assert_eq!(settings.part_target(), Some(Duration::from_millis(250)));
+    assert_eq!(settings.part_target(), Some(Duration::from_millis(200)));
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-static ASSETS: [Asset; 9] = [
+static ASSETS: [Asset; 10] = [
     Asset::new("clock.js", include_bytes!("static/clock.js"), SCRIPT, Cache::Revalidate),
     Asset::new("controls.js", include_bytes!("static/controls.js"), SCRIPT, Cache::Revalidate),
     Asset::new(
@@ -108,6 +108,7 @@ static ASSETS: [Asset; 9] = [
     ),
     Asset::new("icon.svg", include_bytes!("static/icon.svg"), "image/svg+xml", Cache::Revalidate),
     Asset::new("options.js", include_bytes!("static/options.js"), SCRIPT, Cache::Revalidate),
+    Asset::new("pace.js", include_bytes!("static/pace.js"), SCRIPT, Cache::Revalidate),
     Asset::new("player.css", include_bytes!("static/player.css"), STYLE, Cache::Revalidate),
     Asset::new("player.js", include_bytes!("static/player.js"), SCRIPT, Cache::Revalidate),
     Asset::new("source.js", include_bytes!("static/source.js"), SCRIPT, Cache::Revalidate),

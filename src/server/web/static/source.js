@@ -1,5 +1,7 @@
 // Gets the stream into the video element: waits until it is live, plays it, and comes back when it was lost.
 
+import { Pace } from "./pace.js";
+
 const POLL_FIRST = 1000;
 const POLL_MOST = 2000;
 const RECOVER_EVERY = 5000;
@@ -23,6 +25,7 @@ export class Source {
   #clock;
   #tell;
   #hls = null;
+  #pace = new Pace();
   #native;
   #playing = ""; // the renditions being played
   #ended = ""; // the renditions of the run that has ended
@@ -39,6 +42,7 @@ export class Source {
     this.#tell = tell;
     this.#native = wantsNative(video, engine);
     video.addEventListener("ended", () => this.#end());
+    video.addEventListener("timeupdate", () => this.#keepUp());
     video.addEventListener("error", () => {
       if (this.#native && video.error) this.#lost(video.error.message);
     });
@@ -116,8 +120,6 @@ export class Source {
     const { Hls } = globalThis;
     const hls = new Hls({
       lowLatencyMode: true,
-      // Catch up gently after a stall; pitch is kept by the browser.
-      maxLiveSyncPlaybackRate: 1.25,
       liveSyncOnStallIncrease: 0.5,
       backBufferLength: 30,
       // CMAF needs no transmuxing, and without a worker the policy can forbid them all.
@@ -134,6 +136,17 @@ export class Source {
     });
     hls.loadSource(this.#url);
     hls.attachMedia(this.#video);
+  }
+
+  /** Catches up gently, after the start and after a stall. */
+  #keepUp() {
+    const details = this.#hls?.latestLevelDetails;
+    if (!details?.live || this.#hls.targetLatency === null) return;
+    const { buffered, currentTime } = this.#video;
+    const ahead = buffered.length ? buffered.end(buffered.length - 1) - currentTime : 0;
+    const behind = this.#hls.latency - this.#hls.targetLatency;
+    const rate = this.#pace.rate(behind, ahead, details.partTarget || details.targetduration);
+    if (this.#video.playbackRate !== rate) this.#video.playbackRate = rate;
   }
 
   #loaded({ details, networkDetails, stats }) {
@@ -174,6 +187,7 @@ export class Source {
 
   #drop() {
     this.#down = false;
+    this.#video.playbackRate = 1;
     if (this.#hls) {
       this.#hls.destroy();
       this.#hls = null;
