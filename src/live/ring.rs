@@ -280,6 +280,11 @@ impl PartRing {
         self.dirty
     }
 
+    /// How many other renditions the state that readers see tells of.
+    pub(super) fn reported(&self) -> usize {
+        self.rendition.view().reports.len()
+    }
+
     /// Makes the new state visible and wakes every waiter, once.
     pub(super) fn publish(&mut self, reports: Vec<Report>, date_ranges: Arc<[Arc<DateRange>]>) {
         let open = self.open.iter().flat_map(|open| &open.parts).map(|part| part.duration);

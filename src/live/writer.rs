@@ -323,18 +323,22 @@ impl Writer {
         }
     }
 
-    /// Shows readers every rendition that changed, each with where the others are.
+    /// Shows readers every rendition that changed, each with where the others are; and those that did not, when
+    /// another has come that they do not tell of yet.
     pub(super) fn publish(&mut self, generation: &Generation) {
         if !self.rings.iter().any(PartRing::dirty) {
             return;
         }
         self.settle_cues();
         let at: Vec<_> = self.rings.iter().map(|ring| (ring.id(), ring.last())).collect();
-        for ring in self.rings.iter_mut().filter(|ring| ring.dirty()) {
+        for ring in &mut self.rings {
             let id = ring.id();
             let others = at.iter().filter(|(track, _)| *track != id);
             let reports = others.filter_map(|(track, last)| Some(Report { track: *track, last: (*last)? }));
-            ring.publish(reports.collect(), Arc::clone(self.cues.shown()));
+            let reports: Vec<_> = reports.collect();
+            if ring.dirty() || ring.reported() < reports.len() {
+                ring.publish(reports, Arc::clone(self.cues.shown()));
+            }
         }
         if !self.playable && generation.playable() {
             self.playable = true;

@@ -97,22 +97,29 @@ pub(crate) fn multivariant(generation: &Generation) -> Option<String> {
     }
 }
 
-/// A steady source that was published for `seconds`: its states one after another, up to one with an
-/// open segment.
+/// A steady source that was published for `seconds`: its states one after another, each with a part more, up to one
+/// with an open segment.
 pub(crate) fn states(seconds: i64) -> Vec<String> {
     let source = Source::default();
     let mut out = Vec::new();
     publish(&source, seconds, |generation| {
         let view = generation.rendition(TrackId::VIDEO).map(|rendition| rendition.view());
         let text = view.filter(|view| !view.ended).and_then(|view| playlist(&view));
-        if let Some(text) = text.filter(|text| out.last() != Some(text)) {
-            out.push(text);
+        let Some(text) = text.filter(|text| out.last() != Some(text)) else { return };
+        // The first one is shown again when the other rendition has come.
+        if out.last().is_some_and(|last: &String| hint(last) == hint(&text)) {
+            out.pop();
         }
+        out.push(text);
     });
     while out.last().is_some_and(|text| text.contains("m4s\n#EXT-X-PRELOAD-HINT")) {
         out.pop();
     }
     out
+}
+
+fn hint(playlist: &str) -> Option<&str> {
+    playlist.lines().find(|line| line.starts_with("#EXT-X-PRELOAD-HINT"))
 }
 
 pub(crate) fn errors(findings: &[Finding]) -> Vec<Rule> {

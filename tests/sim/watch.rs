@@ -35,12 +35,27 @@ pub(crate) struct Watcher {
     pub(crate) seen: BTreeMap<TrackId, Seen>,
 }
 
+/// Every other rendition that has something is reported (RFC 8216bis §B.1).
+fn assert_reports_all(generation: &Generation, rendition: &Rendition) {
+    let view = rendition.view();
+    for other in generation.renditions().iter().filter(|other| other.id() != rendition.id()) {
+        let reported = view.reports.iter().any(|report| report.track == other.id());
+        assert!(
+            reported || !view.playable() || !other.view().playable(),
+            "{} has no report of {}",
+            rendition.id(),
+            other.id()
+        );
+    }
+}
+
 impl Watcher {
     /// Looks at the newest view of every rendition.
     pub(crate) fn look(&mut self, generation: &Generation) {
         for rendition in generation.renditions().iter() {
             let view = rendition.view();
             self.seen.entry(rendition.id()).or_default().take(&view);
+            assert_reports_all(generation, rendition);
         }
     }
 
