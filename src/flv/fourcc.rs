@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::media::AudioCodec;
+
 /// A four-character code. Reserved and unknown codes are kept as they came, so that they can be refused by name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FourCc(pub [u8; 4]);
@@ -31,6 +33,31 @@ impl FourCc {
     pub const EAC3: Self = Self(*b"ec-3");
     /// MP3.
     pub const MP3: Self = Self(*b".mp3");
+
+    /// The code of an audio codec.
+    pub const fn of_audio(codec: AudioCodec) -> Self {
+        match codec {
+            AudioCodec::Aac => Self::AAC,
+            AudioCodec::Opus => Self::OPUS,
+            AudioCodec::Flac => Self::FLAC,
+            AudioCodec::Ac3 => Self::AC3,
+            AudioCodec::Eac3 => Self::EAC3,
+            AudioCodec::Mp3 => Self::MP3,
+        }
+    }
+
+    /// The audio codec it stands for; `None` when it is of video, or of nothing that is known.
+    pub const fn audio(self) -> Option<AudioCodec> {
+        match self {
+            Self::AAC => Some(AudioCodec::Aac),
+            Self::OPUS => Some(AudioCodec::Opus),
+            Self::FLAC => Some(AudioCodec::Flac),
+            Self::AC3 => Some(AudioCodec::Ac3),
+            Self::EAC3 => Some(AudioCodec::Eac3),
+            Self::MP3 => Some(AudioCodec::Mp3),
+            _ => None,
+        }
+    }
 
     /// Whether its coded frames begin with a composition time (Enhanced RTMP v2, `ExVideoTagBody`).
     pub(super) fn has_composition_time(self) -> bool {

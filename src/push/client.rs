@@ -24,7 +24,7 @@ use super::wire::{Wire, kind};
 use crate::base::ByteReader;
 use crate::flv::amf0::{self, Value};
 use crate::flv::mux::{self, Form};
-use crate::media::{CodecConfig, RtmpLimits, TrackKind};
+use crate::media::{AudioCodec, CodecConfig, RtmpLimits, TrackKind};
 use crate::rtmp::chunk;
 
 /// S0, S1 and S2 together.
@@ -177,7 +177,7 @@ impl Client {
             TrackKind::Video => {
                 (kind::VIDEO, mux::video_frame(Form::Legacy, due.cts, due.sample.key, payload))
             }
-            TrackKind::Audio => (kind::AUDIO, mux::audio_frame(Form::Legacy, payload)),
+            TrackKind::Audio => (kind::AUDIO, mux::audio_frame(Form::Legacy, self.sound(), payload)),
         };
         self.wire.message(kind, self.stream, self.last, body)
     }
@@ -198,6 +198,15 @@ impl Client {
             self.wire.command(0, "deleteStream", 7.0, &[Value::Null, stream])?;
         }
         Ok(())
+    }
+
+    /// The codec of the clip's sound.
+    fn sound(&self) -> AudioCodec {
+        let sound = |track: &ClipTrack| match &track.track.config {
+            CodecConfig::Audio(audio) => Some(audio.codec),
+            CodecConfig::Video(_) => None,
+        };
+        self.clip.tracks().iter().find_map(sound).unwrap_or(AudioCodec::Aac)
     }
 
     /// What the conversation is waiting for, in words.
@@ -338,7 +347,11 @@ impl Client {
         for ClipTrack { track, .. } in clip.tracks() {
             let (kind, body) = match &track.config {
                 CodecConfig::Video(video) => (kind::VIDEO, mux::video_start(Form::Legacy, &video.record)),
-                CodecConfig::Audio(audio) => (kind::AUDIO, mux::audio_start(Form::Legacy, &audio.record)),
+                CodecConfig::Audio(audio) => {
+                    let start = mux::audio_start(Form::Legacy, audio.codec, &audio.record);
+                    let Some(start) = start else { continue };
+                    (kind::AUDIO, start)
+                }
             };
             self.wire.message(kind, self.stream, 0, body)?;
         }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::error::ClipError;
 use super::{flv_file, mp4};
 use crate::codec;
-use crate::media::{CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind};
+use crate::media::{
+    AudioConfig, CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind,
+};
 
 /// One access unit of a clip. Its times count in its track's timescale.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,11 +137,18 @@ pub(super) struct RawTrack {
 pub(super) enum Coding {
     /// An AVCDecoderConfigurationRecord.
     Avc(Bytes),
-    /// An AudioSpecificConfig.
-    Aac(Bytes),
+    /// A track of sound, its record looked at.
+    Sound(AudioConfig),
 }
 
 impl Coding {
+    /// AAC by its AudioSpecificConfig.
+    pub(super) fn aac(record: Bytes) -> Result<Self, ClipError> {
+        let config = codec::aac::Config::parse(record, &CodecLimits::default());
+        let refused = |source| ClipError::Config { place: "AAC configuration", source };
+        Ok(Self::Sound(config.map_err(refused)?.into_audio()))
+    }
+
     pub(super) fn is_video(&self) -> bool {
         matches!(self, Self::Avc(_))
     }
@@ -152,11 +161,7 @@ impl Coding {
                     codec::avc::Config::parse(record, limits).map_err(refused("H.264 configuration"))?;
                 CodecConfig::Video(config.into_video())
             }
-            Self::Aac(record) => {
-                let config =
-                    codec::aac::Config::parse(record, limits).map_err(refused("AAC configuration"))?;
-                CodecConfig::Audio(config.into_audio())
-            }
+            Self::Sound(config) => CodecConfig::Audio(config),
         })
     }
 }
@@ -251,7 +256,7 @@ mod tests {
     #[test]
     fn negative_composition_offsets_become_earlier_decode_times() {
         // A real AudioSpecificConfig (AAC-LC, 48 kHz, stereo); the offsets are what is tested.
-        let coding = Coding::Aac(Bytes::from_static(&[0x11, 0x90]));
+        let coding = Coding::aac(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let scale = Timescale::MILLIS;
         let edit = Edit { start: 10, delay: 40, length: None };
         let raw =

@@ -8,17 +8,18 @@ use bytes::Bytes;
 use super::clip::{Coding, Edit, RawTrack, Sample};
 use super::error::{ClipError, FourChars};
 use super::mp4::MAX_SAMPLES;
-use crate::codec;
-use crate::flv::{File, FourCc, Packet, PacketKind, Tag, TagKind};
+use crate::codec::Sound;
+use crate::flv::{self, File, FourCc, Packet, PacketKind, Tag, TagKind};
 use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, rescale};
 
 /// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
 const FINE: u32 = 1_000;
+const CHANGES: &str = "the codec configuration changes, which cannot be published";
 
 /// The first video and the first audio track of `file`.
 pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
-    let mut video = Gathered::new("video tag", FourCc::AVC);
-    let mut audio = Gathered::new("audio tag", FourCc::AAC);
+    let mut video = Gathered::new("video tag");
+    let mut audio = Gathered::new("audio tag");
     let tags = File::open(file.clone()).map_err(|source| ClipError::Tag { place: "FLV header", source })?;
     for tag in tags {
         let tag = tag.map_err(|source| ClipError::Tag { place: "FLV tag", source })?;
@@ -28,7 +29,11 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
             TagKind::Script => continue,
         };
         let place = track.place;
-        let parsed = Tag::parse(tag.kind, tag.body).map_err(|source| ClipError::Tag { place, source })?;
+        let parsed = match Tag::parse(tag.kind, tag.body) {
+            // A frame of no bytes: ffmpeg ends FLAC with one.
+            Err(flv::Error::Truncated { field: "video frame" | "audio frame" | "coded frames" }) => continue,
+            parsed => parsed.map_err(|source| ClipError::Tag { place, source })?,
+        };
         if let Tag::Video(packets) | Tag::Audio(packets) = parsed {
             let time = track.clock.push(tag.time);
             // Further tracks of a multitrack file are not published.
@@ -36,49 +41,50 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
         }
     }
     let mut tracks = Vec::new();
-    tracks.extend(video.settle(Coding::Avc)?);
-    tracks.extend(audio.settle(Coding::Aac)?);
+    tracks.extend(video.settle()?);
+    tracks.extend(audio.settle()?);
     Ok(tracks)
 }
 
 /// One track as its tags come by.
 struct Gathered {
     place: &'static str,
-    codec: FourCc,
+    codec: Option<FourCc>,
     clock: Unroll,
+    /// The record of video.
     record: Option<Bytes>,
+    /// What is known of sound.
+    sound: Option<Sound>,
     /// In milliseconds.
     samples: Vec<Sample>,
 }
 
 impl Gathered {
-    fn new(place: &'static str, codec: FourCc) -> Self {
-        Self { place, codec, clock: Unroll::default(), record: None, samples: Vec::new() }
+    fn new(place: &'static str) -> Self {
+        let clock = Unroll::default();
+        Self { place, codec: None, clock, record: None, sound: None, samples: Vec::new() }
     }
 
     fn take(&mut self, time: i64, packet: Packet) -> Result<(), ClipError> {
         let place = self.place;
         match packet.kind {
-            _ if packet.codec != self.codec => {
+            _ if !self.knows(packet.codec) => {
                 Err(ClipError::Codec { place, codec: FourChars(packet.codec.0) })
             }
-            PacketKind::SequenceStart(record) => match &self.record {
-                Some(first) if *first != record && !self.samples.is_empty() => Err(ClipError::damaged(
-                    place,
-                    "the codec configuration changes, which cannot be published",
-                )),
-                _ => {
-                    self.record = Some(record);
-                    Ok(())
-                }
-            },
-            PacketKind::Frames { .. } if self.record.is_none() => {
+            PacketKind::SequenceStart(header) => self.declare(header),
+            PacketKind::Frames { .. } if !self.ready() => {
                 Err(ClipError::damaged(place, "comes before the codec configuration"))
             }
             PacketKind::Frames { .. } if self.samples.len() >= MAX_SAMPLES => {
                 Err(ClipError::damaged(place, "there are too many"))
             }
             PacketKind::Frames { cts, key, payload, .. } => {
+                if let Some(sound) = &mut self.sound {
+                    let new = sound.hear(&payload).map_err(|source| ClipError::Config { place, source })?;
+                    if new.is_some() && !self.samples.is_empty() {
+                        return Err(ClipError::damaged(place, CHANGES));
+                    }
+                }
                 // A time that steps back cannot be sent: the frame follows the one before it at once.
                 let dts = self.samples.last().map_or(time, |last| time.max(last.dts));
                 self.samples.push(Sample { dts, cts: i64::from(cts), duration: 0, key, payload });
@@ -88,13 +94,40 @@ impl Gathered {
         }
     }
 
-    fn settle(self, coding: fn(Bytes) -> Coding) -> Result<Option<RawTrack>, ClipError> {
-        let Some(record) = self.record else { return Ok(None) };
-        let coding = coding(record);
+    /// Whether `codec` is the track's; the first packet says which that is.
+    fn knows(&mut self, codec: FourCc) -> bool {
+        if self.codec.is_none() {
+            self.sound = codec.audio().map(Sound::new);
+            let known = codec == FourCc::AVC || self.sound.is_some();
+            self.codec = Some(codec).filter(|_| known);
+        }
+        self.codec == Some(codec)
+    }
+
+    fn ready(&self) -> bool {
+        self.record.is_some() || self.sound.as_ref().is_some_and(Sound::ready)
+    }
+
+    fn declare(&mut self, header: Bytes) -> Result<(), ClipError> {
+        let place = self.place;
+        let new = match &mut self.sound {
+            None => self.record.replace(header.clone()) != Some(header),
+            Some(sound) => {
+                let refused = |source| ClipError::Config { place, source };
+                sound.declare(header, &CodecLimits::default()).map_err(refused)?.is_some()
+            }
+        };
+        let changes = new && !self.samples.is_empty();
+        if changes { Err(ClipError::damaged(place, CHANGES)) } else { Ok(()) }
+    }
+
+    fn settle(self) -> Result<Option<RawTrack>, ClipError> {
+        let sound = self.sound.as_ref().and_then(Sound::config).cloned().map(Coding::Sound);
+        let Some(coding) = self.record.map(Coding::Avc).or(sound) else { return Ok(None) };
         let mut samples = self.samples;
         let grid = match &coding {
             Coding::Avc(_) => picture_grid(&samples),
-            Coding::Aac(record) => sound_grid(record)?,
+            Coding::Sound(config) => Some((config.sample_rate, i64::from(config.frame_samples))),
         };
         let scale = match grid.and_then(|(scale, step)| Some((scale, step, on_grid(&samples, scale, step)?)))
         {
@@ -111,14 +144,6 @@ impl Gathered {
         };
         Ok(Some(RawTrack { id: 0, coding, scale, edit: Edit::default(), samples }))
     }
-}
-
-/// The scale and step of AAC frames.
-fn sound_grid(record: &Bytes) -> Result<Option<(Timescale, i64)>, ClipError> {
-    let config = codec::aac::Config::parse(record.clone(), &CodecLimits::default());
-    let config =
-        config.map_err(|source| ClipError::Config { place: "AAC configuration", source })?.into_audio();
-    Ok(Some((config.sample_rate, i64::from(config.frame_samples))))
 }
 
 /// The scale and step of pictures: the standard rate nearest to their average.

@@ -3,12 +3,12 @@
 use bytes::{Bytes, BytesMut};
 
 use super::clip::ClipTrack;
+use crate::flv::FourCc;
 use crate::flv::amf0::{self, Value};
-use crate::media::CodecConfig;
+use crate::media::{AudioCodec, CodecConfig};
 
-/// FLV's numbers for H.264 and AAC.
+/// FLV's number for H.264.
 const AVC: f64 = 7.0;
-const AAC: f64 = 10.0;
 
 /// The body of the `@setDataFrame` message that describes `tracks`.
 pub(super) fn body<'a>(tracks: impl Iterator<Item = &'a ClipTrack>) -> Bytes {
@@ -24,7 +24,7 @@ pub(super) fn body<'a>(tracks: impl Iterator<Item = &'a ClipTrack>) -> Bytes {
                 fields.extend(kilobits.map(|rate| ("videodatarate", Value::Number(rate))));
             }
             CodecConfig::Audio(audio) => {
-                fields.push(("audiocodecid", Value::Number(AAC)));
+                fields.push(("audiocodecid", Value::Number(codec_id(audio.codec))));
                 fields.extend(kilobits.map(|rate| ("audiodatarate", Value::Number(rate))));
                 fields.push(("audiosamplerate", Value::Number(f64::from(audio.sample_rate.per_second()))));
                 fields.push(("audiochannels", Value::Number(f64::from(audio.channels))));
@@ -38,4 +38,13 @@ pub(super) fn body<'a>(tracks: impl Iterator<Item = &'a ClipTrack>) -> Bytes {
     amf0::write(&mut out, &Value::String("onMetaData"));
     amf0::write(&mut out, &Value::EcmaArray(fields));
     out.freeze()
+}
+
+/// FLV's number for sound: of old for AAC and MP3, the FourCC as a number for what came with Enhanced RTMP.
+fn codec_id(codec: AudioCodec) -> f64 {
+    match codec {
+        AudioCodec::Aac => 10.0,
+        AudioCodec::Mp3 => 2.0,
+        _ => f64::from(u32::from_be_bytes(FourCc::of_audio(codec).0)),
+    }
 }

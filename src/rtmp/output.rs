@@ -55,6 +55,14 @@ pub enum Discard {
     /// A frame whose bytes are not what its codec says.
     #[error("bad frame: {0}")]
     Frame(codec::Error),
+    /// A multichannel configuration that contradicts the bitstream, which is believed.
+    #[error("{declared} channels were declared and {coded} are coded")]
+    Channels {
+        /// By the multichannel configuration.
+        declared: u8,
+        /// By the codec's own configuration.
+        coded: u8,
+    },
     /// Frames without a configuration before them.
     #[error("frames came before their configuration")]
     NoConfig,

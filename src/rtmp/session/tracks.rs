@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::codec::{aac, avc};
-use crate::flv::{self, FourCc, Packet, PacketKind};
-use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
+use crate::codec::{Sound, avc};
+use crate::flv::{self, FourCc, Multichannel, Packet, PacketKind};
+use crate::media::{
+    AudioCodec, AudioConfig, CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll,
+};
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
@@ -21,12 +23,14 @@ pub(super) struct Media {
     /// Bad frames of late.
     pub(super) bad: Tally,
     video: Slot,
-    audio: Slot,
+    audio: Sound,
+    /// Channels by the multichannel configuration.
+    speakers: Option<u8>,
     /// Refusals that were told already.
     told: Vec<Told>,
 }
 
-/// The one track of a kind.
+/// The one video track.
 #[derive(Default)]
 struct Slot {
     /// Its configuration record, once there is a good one.
@@ -42,6 +46,7 @@ enum Told {
     Extra(TrackKind, u8),
     NoConfig(TrackKind),
     Legacy(TrackKind, u8),
+    Channels(u8, u8),
 }
 
 /// What to do with a frame.
@@ -56,7 +61,8 @@ impl Media {
             clock: Unroll::default(),
             bad: Tally::new(Duration::from_secs(10)),
             video: Slot::default(),
-            audio: Slot::default(),
+            audio: Sound::new(AudioCodec::Aac),
+            speakers: None,
             told: Vec::new(),
         }
     }
@@ -78,25 +84,33 @@ impl Media {
     ) -> bool {
         let track = TrackId { kind, index: packet.track };
         let known = match kind {
-            TrackKind::Video => FourCc::AVC,
-            TrackKind::Audio => FourCc::AAC,
+            TrackKind::Video => packet.codec == FourCc::AVC,
+            TrackKind::Audio => packet.codec.audio().is_some(),
         };
         if packet.track != 0 {
             self.tell(Told::Extra(kind, packet.track), track, Discard::Extra(packet.track), outbox);
             return true;
         }
-        if packet.codec != known {
+        if !known {
             self.tell(Told::Codec(kind, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
+        if let Some(codec) = packet.codec.audio().filter(|codec| *codec != self.audio.codec()) {
+            self.audio = Sound::new(codec);
+        }
         match packet.kind {
+            PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
+            PacketKind::SequenceStart(record) if kind == TrackKind::Audio => {
+                let parsed = self.audio.declare(record, limits).map(Option::<&_>::cloned);
+                self.sounds(track, parsed.map_err(Discard::Config), outbox)
+            }
             PacketKind::SequenceStart(record) => self.configure(track, record, limits, outbox),
             PacketKind::Frames { cts, key, payload, .. } => {
-                if self.slot(kind).record.is_none() {
+                if !self.ready(kind) {
                     self.tell(Told::NoConfig(kind), track, Discard::NoConfig, outbox);
                     return true;
                 }
-                match self.judge(kind, key, &payload, limits) {
+                match self.judge(track, key, &payload, limits, outbox) {
                     Verdict::Good { key } => {
                         outbox.push(Output::Frame(Frame {
                             track,
@@ -116,10 +130,7 @@ impl Media {
                 }
             }
             // The configuration stays: what comes next either repeats it or brings its own.
-            PacketKind::SequenceEnd
-            | PacketKind::Metadata(_)
-            | PacketKind::Mpeg2TsStart(_)
-            | PacketKind::MultichannelConfig(_) => true,
+            PacketKind::SequenceEnd | PacketKind::Metadata(_) | PacketKind::Mpeg2TsStart(_) => true,
         }
     }
 
@@ -141,7 +152,7 @@ impl Media {
         }
     }
 
-    /// Takes a configuration record; a repetition of the one in force says nothing new, and a bad one leaves it
+    /// Takes a video configuration record; a repetition of the one in force says nothing new, and a bad one leaves it
     /// in force.
     fn configure(
         &mut self,
@@ -150,18 +161,14 @@ impl Media {
         limits: &CodecLimits,
         outbox: &mut Outbox,
     ) -> bool {
-        if self.slot(track.kind).record.as_ref() == Some(&record) {
+        if self.video.record.as_ref() == Some(&record) {
             return true;
         }
-        let parsed = match track.kind {
-            TrackKind::Video => avc::Config::parse(record.clone(), limits)
-                .map(|config| (config.length_size(), CodecConfig::Video(config.into_video()))),
-            TrackKind::Audio => aac::Config::parse(record.clone(), limits)
-                .map(|config| (0, CodecConfig::Audio(config.into_audio()))),
-        };
+        let parsed = avc::Config::parse(record.clone(), limits)
+            .map(|config| (config.length_size(), CodecConfig::Video(config.into_video())));
         match parsed {
             Ok((length_size, config)) => {
-                *self.slot(track.kind) = Slot { record: Some(record), length_size };
+                self.video = Slot { record: Some(record), length_size };
                 outbox.push(Output::Track(Track { id: track, config }));
                 true
             }
@@ -175,9 +182,22 @@ impl Media {
 
     /// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
     /// is taken only where every slice is intra: some encoders call every frame a keyframe.
-    fn judge(&mut self, kind: TrackKind, declared: bool, payload: &[u8], limits: &CodecLimits) -> Verdict {
-        if kind == TrackKind::Audio {
-            return Verdict::Good { key: true };
+    fn judge(
+        &mut self,
+        track: TrackId,
+        declared: bool,
+        payload: &[u8],
+        limits: &CodecLimits,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        if track.kind == TrackKind::Audio {
+            return match self.audio.hear(payload).map(Option::<&_>::cloned) {
+                Ok(config) => {
+                    self.sounds(track, Ok(config), outbox);
+                    Verdict::Good { key: true }
+                }
+                Err(fault) => Verdict::Bad(Discard::Frame(fault)),
+            };
         }
         match avc::scan(payload, self.video.length_size, limits) {
             Ok(unit) => Verdict::Good { key: unit.idr || (declared && unit.intra) },
@@ -185,10 +205,57 @@ impl Media {
         }
     }
 
-    fn slot(&mut self, kind: TrackKind) -> &mut Slot {
+    fn ready(&self, kind: TrackKind) -> bool {
         match kind {
-            TrackKind::Video => &mut self.video,
-            TrackKind::Audio => &mut self.audio,
+            TrackKind::Video => self.video.record.is_some(),
+            TrackKind::Audio => self.audio.ready(),
+        }
+    }
+
+    /// Tells what became known of the sound, if anything; `false` when what was to say it was bad.
+    fn sounds(
+        &mut self,
+        track: TrackId,
+        found: Result<Option<AudioConfig>, Discard>,
+        outbox: &mut Outbox,
+    ) -> bool {
+        match found {
+            Ok(Some(config)) => {
+                self.agree(track, &config, outbox);
+                outbox.push(Output::Track(Track { id: track, config: CodecConfig::Audio(config) }));
+                true
+            }
+            Ok(None) => true,
+            Err(reason) => {
+                outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
+                false
+            }
+        }
+    }
+
+    /// Takes a multichannel configuration; `false` when it is none.
+    fn speakers(&mut self, track: TrackId, body: &[u8], outbox: &mut Outbox) -> bool {
+        match Multichannel::parse(body) {
+            Ok(said) => {
+                self.speakers = Some(said.channels);
+                if let Some(config) = self.audio.config().cloned() {
+                    self.agree(track, &config, outbox);
+                }
+                true
+            }
+            Err(fault) => {
+                let reason = Discard::Tag(fault);
+                outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
+                false
+            }
+        }
+    }
+
+    /// Says it once when the bitstream has other channels than were declared.
+    fn agree(&mut self, track: TrackId, config: &AudioConfig, outbox: &mut Outbox) {
+        let coded = config.channels;
+        if let Some(declared) = self.speakers.filter(|declared| *declared != coded) {
+            self.tell(Told::Channels(declared, coded), track, Discard::Channels { declared, coded }, outbox);
         }
     }
 
