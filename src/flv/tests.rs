@@ -232,7 +232,7 @@ fn metadata_takes_objects_and_doubts_what_they_say() {
         let mut out = BytesMut::new();
         amf0::write(&mut out, &amf0::Value::String("onMetaData"));
         amf0::write(&mut out, &amf0::Value::Object(fields));
-        Metadata::parse(&out, &RtmpLimits::default()).unwrap()
+        Metadata::parse(&out, &RtmpLimits::default()).unwrap().unwrap()
     };
     let number = amf0::Value::Number;
     assert_eq!(script(vec![]), Metadata::default());
