@@ -93,7 +93,8 @@ impl Header {
         let fields = [(rate_code, 22), (id, 17), (mode, 14), (layout, 11), (low, 10), (size_code / 2, 5)];
         let channels = CHANNELS.get(layout as usize).copied().unwrap_or(0);
         // Where a frame is no whole number of 16-bit words, every other one is a word longer.
-        let words = (kilobits * 1_000 * (SAMPLES / 16)).checked_div(rate).unwrap_or(0);
+        let bits = kilobits.saturating_mul(1_000).saturating_mul(SAMPLES / 16);
+        let words = bits.checked_div(rate).unwrap_or(0);
         let odd = if rate_code == 1 { size_code & 1 } else { 0 };
         Ok(Self {
             record: fields.iter().fold(0, |record, (value, shift)| record | (value << shift)),

@@ -63,6 +63,9 @@ pub enum Discard {
         /// By the codec's own configuration.
         coded: u8,
     },
+    /// Sound of another codec than the track's, without what would make it the track's.
+    #[error("{0} comes without a configuration amid sound of another codec")]
+    Stray(FourCc),
     /// Frames without a configuration before them.
     #[error("frames came before their configuration")]
     NoConfig,

@@ -36,7 +36,7 @@ fn tags(file: &Path) -> (Vec<(i64, String)>, i64) {
             (8, 9, 1) if len > 5 => sound.push((time, hex(&Sha256::digest(&body[5..])))),
             (8, 2, _) => sound.push((time, hex(&Sha256::digest(&body[1..])))),
             (9, 1, 7) if body[1] == 1 => {
-                picture.get_or_insert(time + number(at + 13, 3));
+                picture.get_or_insert_with(|| time + number(at + 13, 3));
             }
             _ => {}
         }

@@ -96,7 +96,11 @@ impl Media {
             return true;
         }
         if let Some(codec) = packet.codec.audio().filter(|codec| *codec != self.audio.codec()) {
-            self.audio = Sound::new(codec);
+            self.change(codec, &packet.kind, limits);
+            if codec != self.audio.codec() {
+                self.tell(Told::Codec(kind, packet.codec), track, Discard::Stray(packet.codec), outbox);
+                return true;
+            }
         }
         match packet.kind {
             PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
@@ -209,6 +213,20 @@ impl Media {
         match kind {
             TrackKind::Video => self.video.record.is_some(),
             TrackKind::Audio => self.audio.ready(),
+        }
+    }
+
+    /// Another codec takes over with a good sequence header or, where it has none, a good frame: a stray packet
+    /// leaves the one before it in force.
+    fn change(&mut self, codec: AudioCodec, said: &PacketKind, limits: &CodecLimits) {
+        let mut next = Sound::new(codec);
+        let good = match said {
+            PacketKind::SequenceStart(header) => next.declare(header.clone(), limits).is_ok(),
+            PacketKind::Frames { payload, .. } => next.hear(payload).is_ok(),
+            _ => false,
+        };
+        if (good && next.ready()) || !self.audio.ready() {
+            self.audio = Sound::new(codec);
         }
     }
 
