@@ -95,18 +95,14 @@ impl Media {
             self.tell(Told::Codec(kind, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
-        if let Some(codec) = packet.codec.audio().filter(|codec| *codec != self.audio.codec()) {
-            self.change(codec, &packet.kind, limits);
-            if codec != self.audio.codec() {
-                self.tell(Told::Codec(kind, packet.codec), track, Discard::Stray(packet.codec), outbox);
-                return true;
-            }
+        if packet.codec.audio().is_some_and(|codec| !self.change(codec, &packet.kind, limits)) {
+            self.tell(Told::Codec(kind, packet.codec), track, Discard::Stray(packet.codec), outbox);
+            return true;
         }
         match packet.kind {
             PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
-            PacketKind::SequenceStart(record) if kind == TrackKind::Audio => {
-                let parsed = self.audio.declare(record, limits).map(Option::<&_>::cloned);
-                self.sounds(track, parsed.map_err(Discard::Config), outbox)
+            PacketKind::SequenceStart(header) if kind == TrackKind::Audio => {
+                self.declare(track, header, limits, outbox)
             }
             PacketKind::SequenceStart(record) => self.configure(track, record, limits, outbox),
             PacketKind::Frames { cts, key, payload, .. } => {
@@ -216,18 +212,30 @@ impl Media {
         }
     }
 
+    /// Takes a sequence header of sound.
+    fn declare(&mut self, track: TrackId, header: Bytes, limits: &CodecLimits, outbox: &mut Outbox) -> bool {
+        let parsed = self.audio.declare(header, limits).map(Option::<&_>::cloned);
+        self.sounds(track, parsed.map_err(Discard::Config), outbox)
+    }
+
     /// Another codec takes over with a good sequence header or, where it has none, a good frame: a stray packet
-    /// leaves the one before it in force.
-    fn change(&mut self, codec: AudioCodec, said: &PacketKind, limits: &CodecLimits) {
+    /// leaves the one before it in force. Whether `codec` is the track's
+    /// now.
+    fn change(&mut self, codec: AudioCodec, said: &PacketKind, limits: &CodecLimits) -> bool {
+        if codec == self.audio.codec() {
+            return true;
+        }
         let mut next = Sound::new(codec);
         let good = match said {
             PacketKind::SequenceStart(header) => next.declare(header.clone(), limits).is_ok(),
             PacketKind::Frames { payload, .. } => next.hear(payload).is_ok(),
             _ => false,
         };
-        if (good && next.ready()) || !self.audio.ready() {
+        let changes = (good && next.ready()) || !self.audio.ready();
+        if changes {
             self.audio = Sound::new(codec);
         }
+        changes
     }
 
     /// Tells what became known of the sound, if anything; `false` when what was to say it was bad.
