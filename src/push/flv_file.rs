@@ -8,9 +8,9 @@ use bytes::Bytes;
 use super::clip::{Coding, Edit, RawTrack, Sample};
 use super::error::{ClipError, FourChars};
 use super::mp4::MAX_SAMPLES;
-use crate::codec::Sound;
+use crate::codec::{self, Sound};
 use crate::flv::{self, File, FourCc, Packet, PacketKind, Tag, TagKind};
-use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, rescale};
+use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, VideoCodec, rescale};
 
 /// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
 const FINE: u32 = 1_000;
@@ -49,41 +49,51 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
 /// One track as its tags come by.
 struct Gathered {
     place: &'static str,
-    codec: Option<FourCc>,
     clock: Unroll,
-    /// The record of video.
-    record: Option<Bytes>,
-    /// What is known of sound.
-    sound: Option<Sound>,
+    /// What its first packet says it is.
+    source: Option<Source>,
     /// In milliseconds.
     samples: Vec<Sample>,
 }
 
+/// What is known of a track's coding.
+enum Source {
+    /// Its configuration record, once it has come.
+    Video(VideoCodec, Option<Bytes>),
+    Sound(Sound),
+}
+
 impl Gathered {
     fn new(place: &'static str) -> Self {
-        let clock = Unroll::default();
-        Self { place, codec: None, clock, record: None, sound: None, samples: Vec::new() }
+        Self { place, clock: Unroll::default(), source: None, samples: Vec::new() }
     }
 
     fn take(&mut self, time: i64, packet: Packet) -> Result<(), ClipError> {
         let place = self.place;
-        match packet.kind {
-            _ if !self.knows(packet.codec) => {
-                Err(ClipError::Codec { place, codec: FourChars(packet.codec.0) })
+        let refused = |source| ClipError::Config { place, source };
+        let source = match &mut self.source {
+            Some(source) if source.codec() == packet.codec => source,
+            Some(_) => return Err(ClipError::damaged(place, CHANGES)),
+            None => {
+                let codec = ClipError::Codec { place, codec: FourChars(packet.codec.0) };
+                self.source.insert(Source::new(packet.codec).ok_or(codec)?)
             }
-            PacketKind::SequenceStart(header) => self.declare(header),
-            PacketKind::Frames { .. } if !self.ready() => {
+        };
+        match packet.kind {
+            PacketKind::SequenceStart(header) => {
+                let new = source.declare(header).map_err(refused)?;
+                let changes = new && !self.samples.is_empty();
+                if changes { Err(ClipError::damaged(place, CHANGES)) } else { Ok(()) }
+            }
+            PacketKind::Frames { .. } if !source.ready() => {
                 Err(ClipError::damaged(place, "comes before the codec configuration"))
             }
             PacketKind::Frames { .. } if self.samples.len() >= MAX_SAMPLES => {
                 Err(ClipError::damaged(place, "there are too many"))
             }
             PacketKind::Frames { cts, key, payload, .. } => {
-                if let Some(sound) = &mut self.sound {
-                    let new = sound.hear(&payload).map_err(|source| ClipError::Config { place, source })?;
-                    if new.is_some() && !self.samples.is_empty() {
-                        return Err(ClipError::damaged(place, CHANGES));
-                    }
+                if source.hear(&payload).map_err(refused)? && !self.samples.is_empty() {
+                    return Err(ClipError::damaged(place, CHANGES));
                 }
                 // A time that steps back cannot be sent: the frame follows the one before it at once.
                 let dts = self.samples.last().map_or(time, |last| time.max(last.dts));
@@ -94,39 +104,11 @@ impl Gathered {
         }
     }
 
-    /// Whether `codec` is the track's; the first packet says which that is.
-    fn knows(&mut self, codec: FourCc) -> bool {
-        if self.codec.is_none() {
-            self.sound = codec.audio().map(Sound::new);
-            let known = codec == FourCc::AVC || self.sound.is_some();
-            self.codec = Some(codec).filter(|_| known);
-        }
-        self.codec == Some(codec)
-    }
-
-    fn ready(&self) -> bool {
-        self.record.is_some() || self.sound.as_ref().is_some_and(Sound::ready)
-    }
-
-    fn declare(&mut self, header: Bytes) -> Result<(), ClipError> {
-        let place = self.place;
-        let new = match &mut self.sound {
-            None => self.record.replace(header.clone()) != Some(header),
-            Some(sound) => {
-                let refused = |source| ClipError::Config { place, source };
-                sound.declare(header, &CodecLimits::default()).map_err(refused)?.is_some()
-            }
-        };
-        let changes = new && !self.samples.is_empty();
-        if changes { Err(ClipError::damaged(place, CHANGES)) } else { Ok(()) }
-    }
-
     fn settle(self) -> Result<Option<RawTrack>, ClipError> {
-        let sound = self.sound.as_ref().and_then(Sound::config).cloned().map(Coding::Sound);
-        let Some(coding) = self.record.map(Coding::Avc).or(sound) else { return Ok(None) };
+        let Some(coding) = self.source.and_then(Source::coding) else { return Ok(None) };
         let mut samples = self.samples;
         let grid = match &coding {
-            Coding::Avc(_) => picture_grid(&samples),
+            Coding::Video(..) => picture_grid(&samples),
             Coding::Sound(config) => Some((config.sample_rate, i64::from(config.frame_samples))),
         };
         let scale = match grid.and_then(|(scale, step)| Some((scale, step, on_grid(&samples, scale, step)?)))
@@ -143,6 +125,51 @@ impl Gathered {
             }
         };
         Ok(Some(RawTrack { id: 0, coding, scale, edit: Edit::default(), samples }))
+    }
+}
+
+impl Source {
+    fn new(codec: FourCc) -> Option<Self> {
+        let video = codec.video().map(|codec| Self::Video(codec, None));
+        video.or_else(|| codec.audio().map(|codec| Self::Sound(Sound::new(codec))))
+    }
+
+    fn codec(&self) -> FourCc {
+        match self {
+            Self::Video(codec, _) => (*codec).into(),
+            Self::Sound(sound) => sound.codec().into(),
+        }
+    }
+
+    /// Takes a sequence header; whether it says anything new.
+    fn declare(&mut self, header: Bytes) -> Result<bool, codec::Error> {
+        match self {
+            Self::Video(_, record) => Ok(record.replace(header.clone()) != Some(header)),
+            Self::Sound(sound) => Ok(sound.declare(header, &CodecLimits::default())?.is_some()),
+        }
+    }
+
+    /// Whether frames can be read.
+    fn ready(&self) -> bool {
+        match self {
+            Self::Video(_, record) => record.is_some(),
+            Self::Sound(sound) => sound.ready(),
+        }
+    }
+
+    /// Takes a frame; whether it says anything new.
+    fn hear(&mut self, frame: &[u8]) -> Result<bool, codec::Error> {
+        match self {
+            Self::Video(..) => Ok(false),
+            Self::Sound(sound) => Ok(sound.hear(frame)?.is_some()),
+        }
+    }
+
+    fn coding(self) -> Option<Coding> {
+        match self {
+            Self::Video(codec, record) => Some(Coding::Video(codec, record?)),
+            Self::Sound(sound) => Some(Coding::Sound(sound.config()?.clone())),
+        }
     }
 }
 

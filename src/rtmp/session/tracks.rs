@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::codec::{Sound, avc};
-use crate::flv::{self, FourCc, Multichannel, Packet, PacketKind};
-use crate::media::{
-    AudioCodec, AudioConfig, CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll,
-};
+use super::pictures::Pictures;
+use super::sounds::Sounds;
+use crate::flv::{self, FourCc, Packet, PacketKind};
+use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
@@ -22,21 +21,20 @@ pub(super) struct Media {
     clock: Unroll,
     /// Bad frames of late.
     pub(super) bad: Tally,
-    video: Slot,
-    audio: Sound,
-    /// Channels by the multichannel configuration.
-    speakers: Option<u8>,
+    video: Pictures,
+    audio: Sounds,
     /// Refusals that were told already.
     told: Vec<Told>,
 }
 
-/// The one video track.
-#[derive(Default)]
-struct Slot {
-    /// Its configuration record, once there is a good one.
-    record: Option<Bytes>,
-    /// Bytes of a NAL unit's length.
-    length_size: u8,
+/// A frame that is what its codec says.
+pub(super) struct Seen {
+    /// Whether decoding can start there.
+    pub(super) key: bool,
+    /// Its bytes as a sample holds them.
+    pub(super) payload: Bytes,
+    /// The track's configuration, when the frame made it known or changed it.
+    pub(super) config: Option<CodecConfig>,
 }
 
 /// A refusal that holds for as long as the publish.
@@ -49,20 +47,13 @@ enum Told {
     Channels(u8, u8),
 }
 
-/// What to do with a frame.
-enum Verdict {
-    Good { key: bool },
-    Bad(Discard),
-}
-
 impl Media {
     pub(super) fn new() -> Self {
         Self {
             clock: Unroll::default(),
             bad: Tally::new(Duration::from_secs(10)),
-            video: Slot::default(),
-            audio: Sound::new(AudioCodec::Aac),
-            speakers: None,
+            video: Pictures::default(),
+            audio: Sounds::new(),
             told: Vec::new(),
         }
     }
@@ -70,6 +61,12 @@ impl Media {
     /// A message's time in milliseconds that do not wrap.
     pub(super) fn unwrap(&mut self, timestamp: u32) -> i64 {
         self.clock.push(timestamp)
+    }
+
+    /// The time of a message that is not media, on the same clock: it may be anything, and moves nothing.
+    pub(super) fn near(&self, timestamp: u32) -> i64 {
+        let mut clock = self.clock;
+        clock.push(timestamp)
     }
 
     /// Takes what a tag says about one track; `false` when it was bad.
@@ -83,51 +80,40 @@ impl Media {
         outbox: &mut Outbox,
     ) -> bool {
         let track = TrackId { kind, index: packet.track };
-        let known = match kind {
-            TrackKind::Video => packet.codec == FourCc::AVC,
-            TrackKind::Audio => packet.codec.audio().is_some(),
-        };
         if packet.track != 0 {
             self.tell(Told::Extra(kind, packet.track), track, Discard::Extra(packet.track), outbox);
             return true;
         }
+        let known = match kind {
+            TrackKind::Video => packet.codec.video().is_some(),
+            TrackKind::Audio => packet.codec.audio().is_some(),
+        };
         if !known {
             self.tell(Told::Codec(kind, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
-        if packet.codec.audio().is_some_and(|codec| !self.change(codec, &packet.kind, limits)) {
+        if packet.codec.audio().is_some_and(|codec| !self.audio.turn(codec, &packet.kind, limits)) {
             self.tell(Told::Codec(kind, packet.codec), track, Discard::Stray(packet.codec), outbox);
             return true;
         }
         match packet.kind {
+            PacketKind::SequenceStart(record) => self.configure(track, packet.codec, record, limits, outbox),
             PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
-            PacketKind::SequenceStart(header) if kind == TrackKind::Audio => {
-                self.declare(track, header, limits, outbox)
-            }
-            PacketKind::SequenceStart(record) => self.configure(track, record, limits, outbox),
             PacketKind::Frames { cts, key, payload, .. } => {
-                if !self.ready(kind) {
+                if !self.ready(packet.codec) {
                     self.tell(Told::NoConfig(kind), track, Discard::NoConfig, outbox);
                     return true;
                 }
-                match self.judge(track, key, &payload, limits, outbox) {
-                    Verdict::Good { key } => {
-                        outbox.push(Output::Frame(Frame {
-                            track,
-                            dts: Ticks::millis(time),
-                            cts: i64::from(cts),
-                            duration: None,
-                            key,
-                            payload,
-                            arrival: now,
-                        }));
-                        true
-                    }
-                    Verdict::Bad(reason) => {
-                        outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                        false
-                    }
-                }
+                let frame = Frame {
+                    track,
+                    dts: Ticks::millis(time),
+                    cts: i64::from(cts),
+                    duration: None,
+                    key,
+                    payload,
+                    arrival: now,
+                };
+                self.judge(frame, limits, outbox)
             }
             // The configuration stays: what comes next either repeats it or brings its own.
             PacketKind::SequenceEnd | PacketKind::Metadata(_) | PacketKind::Mpeg2TsStart(_) => true,
@@ -152,135 +138,74 @@ impl Media {
         }
     }
 
-    /// Takes a video configuration record; a repetition of the one in force says nothing new, and a bad one leaves it
-    /// in force.
+    /// Whether frames of `codec` can be read.
+    fn ready(&self, codec: FourCc) -> bool {
+        codec.video().map_or_else(|| self.audio.ready(), |codec| self.video.ready(codec))
+    }
+
+    /// Takes a configuration record; `false` when it was bad.
     fn configure(
         &mut self,
         track: TrackId,
+        codec: FourCc,
         record: Bytes,
         limits: &CodecLimits,
         outbox: &mut Outbox,
     ) -> bool {
-        if self.video.record.as_ref() == Some(&record) {
-            return true;
-        }
-        let parsed = avc::Config::parse(record.clone(), limits)
-            .map(|config| (config.length_size(), CodecConfig::Video(config.into_video())));
-        match parsed {
-            Ok((length_size, config)) => {
-                self.video = Slot { record: Some(record), length_size };
-                outbox.push(Output::Track(Track { id: track, config }));
+        let taken = match codec.video() {
+            Some(codec) => self.video.declare(codec, record, limits),
+            None => self.audio.declare(record, limits),
+        };
+        match taken {
+            Ok(config) => {
+                self.announce(track, config, outbox);
                 true
             }
-            Err(fault) => {
-                let reason = Discard::Config(fault);
-                outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                false
-            }
+            Err(fault) => discard(track, Discard::Config(fault), outbox),
         }
     }
 
-    /// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
-    /// is taken only where every slice is intra: some encoders call every frame a keyframe.
-    fn judge(
-        &mut self,
-        track: TrackId,
-        declared: bool,
-        payload: &[u8],
-        limits: &CodecLimits,
-        outbox: &mut Outbox,
-    ) -> Verdict {
-        if track.kind == TrackKind::Audio {
-            return match self.audio.hear(payload).map(Option::<&_>::cloned) {
-                Ok(config) => {
-                    self.sounds(track, Ok(config), outbox);
-                    Verdict::Good { key: true }
-                }
-                Err(fault) => Verdict::Bad(Discard::Frame(fault)),
-            };
-        }
-        match avc::scan(payload, self.video.length_size, limits) {
-            Ok(unit) => Verdict::Good { key: unit.idr || (declared && unit.intra) },
-            Err(fault) => Verdict::Bad(Discard::Frame(fault)),
-        }
-    }
-
-    fn ready(&self, kind: TrackKind) -> bool {
-        match kind {
-            TrackKind::Video => self.video.record.is_some(),
-            TrackKind::Audio => self.audio.ready(),
-        }
-    }
-
-    /// Takes a sequence header of sound.
-    fn declare(&mut self, track: TrackId, header: Bytes, limits: &CodecLimits, outbox: &mut Outbox) -> bool {
-        let parsed = self.audio.declare(header, limits).map(Option::<&_>::cloned);
-        self.sounds(track, parsed.map_err(Discard::Config), outbox)
-    }
-
-    /// Another codec takes over with a good sequence header or, where it has none, a good frame: a stray packet
-    /// leaves the one before it in force. Whether `codec` is the track's
-    /// now.
-    fn change(&mut self, codec: AudioCodec, said: &PacketKind, limits: &CodecLimits) -> bool {
-        if codec == self.audio.codec() {
-            return true;
-        }
-        let mut next = Sound::new(codec);
-        let good = match said {
-            PacketKind::SequenceStart(header) => next.declare(header.clone(), limits).is_ok(),
-            PacketKind::Frames { payload, .. } => next.hear(payload).is_ok(),
-            _ => false,
+    /// Hands on a frame that is what its codec says; `false` when it is not.
+    fn judge(&mut self, mut frame: Frame, limits: &CodecLimits, outbox: &mut Outbox) -> bool {
+        let track = frame.track;
+        let payload = std::mem::take(&mut frame.payload);
+        let seen = match track.kind {
+            TrackKind::Video => self.video.see(payload, frame.key, limits),
+            TrackKind::Audio => self.audio.see(payload),
         };
-        let changes = (good && next.ready()) || !self.audio.ready();
-        if changes {
-            self.audio = Sound::new(codec);
-        }
-        changes
-    }
-
-    /// Tells what became known of the sound, if anything; `false` when what was to say it was bad.
-    fn sounds(
-        &mut self,
-        track: TrackId,
-        found: Result<Option<AudioConfig>, Discard>,
-        outbox: &mut Outbox,
-    ) -> bool {
-        match found {
-            Ok(Some(config)) => {
-                self.agree(track, &config, outbox);
-                outbox.push(Output::Track(Track { id: track, config: CodecConfig::Audio(config) }));
+        match seen {
+            Ok(Some(Seen { key, payload, config })) => {
+                self.announce(track, config, outbox);
+                outbox.push(Output::Frame(Frame { key, payload, ..frame }));
                 true
             }
             Ok(None) => true,
-            Err(reason) => {
-                outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                false
-            }
+            Err(fault) => discard(track, Discard::Frame(fault), outbox),
         }
+    }
+
+    /// Tells the configuration if there is a new one.
+    fn announce(&mut self, track: TrackId, config: Option<CodecConfig>, outbox: &mut Outbox) {
+        let Some(config) = config else { return };
+        self.compare(track, outbox);
+        outbox.push(Output::Track(Track { id: track, config }));
     }
 
     /// Takes a multichannel configuration; `false` when it is none.
     fn speakers(&mut self, track: TrackId, body: &[u8], outbox: &mut Outbox) -> bool {
-        match Multichannel::parse(body) {
-            Ok(said) => {
-                self.speakers = Some(said.channels);
-                if let Some(config) = self.audio.config().cloned() {
-                    self.agree(track, &config, outbox);
-                }
+        match self.audio.speakers(body) {
+            Ok(()) => {
+                self.compare(track, outbox);
                 true
             }
-            Err(fault) => {
-                let reason = Discard::Tag(fault);
-                outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                false
-            }
+            Err(fault) => discard(track, Discard::Tag(fault), outbox),
         }
     }
 
-    /// Says it once when the bitstream has other channels than were declared.
-    fn agree(&mut self, track: TrackId, config: &AudioConfig, outbox: &mut Outbox) {
-        let coded = config.channels;
-        if let Some(declared) = self.speakers.filter(|declared| *declared != coded) {
+    /// Says it once when the sound has other channels than were declared.
+    fn compare(&mut self, track: TrackId, outbox: &mut Outbox) {
+        let mismatch = self.audio.mismatch().filter(|_| track.kind == TrackKind::Audio);
+        if let Some((declared, coded)) = mismatch {
             self.tell(Told::Channels(declared, coded), track, Discard::Channels { declared, coded }, outbox);
         }
     }
@@ -291,4 +216,10 @@ impl Media {
             outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
         }
     }
+}
+
+/// Leaves out what was bad: `false`.
+fn discard(track: TrackId, reason: Discard, outbox: &mut Outbox) -> bool {
+    outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
+    false
 }
