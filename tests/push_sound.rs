@@ -12,7 +12,10 @@ use rillcast::media::{AudioCodec, CodecConfig};
 use rillcast::push::Clip;
 
 /// Fixture, CODECS, rate, channels, samples a frame.
-const CLIPS: [(&str, &str, u32, u8, u32); 7] = [
+const CLIPS: [(&str, &str, u32, u8, u32); 10] = [
+    ("heaac_explicit", "mp4a.40.5", 48_000, 2, 2_048),
+    ("heaac_v2_compatible", "mp4a.40.29", 44_100, 2, 2_048),
+    ("heaac_implicit", "mp4a.40.2", 24_000, 2, 1_024),
     ("enhanced_opus", "Opus", 48_000, 2, 960),
     ("enhanced_opus_60ms", "Opus", 48_000, 2, 2_880),
     ("enhanced_flac", "fLaC", 44_100, 1, 1_024),
