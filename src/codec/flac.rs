@@ -20,6 +20,8 @@ const STREAM_INFO: usize = 34;
 /// Version and flags of a `dfLa` box.
 const FULL_BOX: usize = 4;
 const MIN_BLOCK: u32 = 16;
+/// What is sold as FLAC; the format itself goes from 1 Hz to 1 MHz.
+const RATE_RANGE: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
 /// The track whose stream begins with `header`: STREAMINFO bare, as a metadata block, or behind the stream's
 /// marker. Publishers send all three.
@@ -43,7 +45,11 @@ pub(super) fn config(header: &[u8]) -> Result<AudioConfig, Error> {
     // Sizes of frames, which may be unknown.
     let _ = (read(24, field)?, read(24, field)?);
     let (rate, channels, depth) = (read(20, field)?, read(3, field)?, read(5, field)?);
-    if block < MIN_BLOCK {
+    if !RATE_RANGE.contains(&rate) {
+        return Err(Error::Value { field: "FLAC sample rate", value: rate.into() });
+    }
+    // A block of over a second is longer than any part may be.
+    if !(MIN_BLOCK..=rate).contains(&block) {
         return Err(Error::Value { field: "FLAC block size", value: block.into() });
     }
     if depth < 3 {

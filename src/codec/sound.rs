@@ -93,6 +93,7 @@ impl Sound {
             (AudioCodec::Eac3, _) => eac3::config(frame)?,
             (AudioCodec::Mp3, _) => mp3::config(frame)?,
         };
+        samples(&found, frame)?;
         if self.config.as_ref().is_some_and(|config| sounds_like(config, &found)) {
             return Ok(None);
         }
@@ -104,15 +105,22 @@ impl Sound {
 /// Samples in a frame of the track `config` describes, by the frame's own header; AAC has none.
 ///
 /// # Errors
-/// Names what is wrong with the header.
+/// Names what is wrong with the header, or how many samples are more than one frame may have: parts were promised to be
+/// no longer than the frames at the start let them be (RFC 8216bis §4.4.3.7).
 pub fn samples(config: &AudioConfig, frame: &[u8]) -> Result<u32, Error> {
-    match config.codec {
-        AudioCodec::Aac => Ok(config.frame_samples),
+    let samples = match config.codec {
+        AudioCodec::Aac => return Ok(config.frame_samples),
         AudioCodec::Opus => opus::samples(frame),
         AudioCodec::Flac => flac::samples(frame),
         AudioCodec::Ac3 => ac3::samples(frame),
         AudioCodec::Eac3 => eac3::samples(frame),
         AudioCodec::Mp3 => mp3::samples(frame),
+    }?;
+    // 125 ms: over the 120 ms that a packet of Opus may grow to.
+    let longest = config.frame_samples.max(config.sample_rate.per_second() / 8);
+    match samples <= longest {
+        true => Ok(samples),
+        false => Err(Error::Value { field: "samples in a frame", value: samples.into() }),
     }
 }
 
