@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
-use crate::media::{Cue, Frame, Track, TrackId};
+use crate::media::{Captions, Cue, Frame, Track, TrackId};
 use crate::rtmp::request::{CloseReason, PublishRequest};
 
 /// One thing to do, in order.
@@ -18,6 +18,8 @@ pub enum Output {
     Announced(Metadata),
     /// A track's configuration, before its first frame and again whenever it changes.
     Track(Track),
+    /// Captions that a track was not known to carry; they come with the frame behind this.
+    Captions(TrackId, Captions),
     /// A frame of a track that was announced by `Track`.
     Frame(Frame),
     /// Something that happens at a moment of the stream, by the clock of the frames.

@@ -4,11 +4,16 @@ use bytes::Bytes;
 
 use super::tracks::Seen;
 use crate::codec::{Error, Video};
-use crate::media::{CodecConfig, CodecLimits, VideoCodec};
+use crate::media::{Captions, CodecConfig, CodecLimits, VideoCodec};
 
-/// The track, once there is a good configuration.
+/// The track.
 #[derive(Default)]
-pub(super) struct Pictures(Option<Known>);
+pub(super) struct Pictures {
+    /// What is known, once there is a good configuration.
+    known: Option<Known>,
+    /// Captions that were seen so far.
+    captions: Captions,
+}
 
 struct Known {
     codec: VideoCodec,
@@ -19,7 +24,7 @@ struct Known {
 impl Pictures {
     /// Whether frames of `codec` can be read.
     pub(super) fn ready(&self, codec: VideoCodec) -> bool {
-        self.0.as_ref().is_some_and(|known| known.codec == codec)
+        self.known.as_ref().is_some_and(|known| known.codec == codec)
     }
 
     /// Takes a configuration record: a repetition of the one in force says nothing new, and a bad one leaves it in
@@ -30,12 +35,12 @@ impl Pictures {
         record: Bytes,
         limits: &CodecLimits,
     ) -> Result<Option<CodecConfig>, Error> {
-        if self.0.as_ref().is_some_and(|known| known.codec == codec && known.record == record) {
+        if self.known.as_ref().is_some_and(|known| known.codec == codec && known.record == record) {
             return Ok(None);
         }
         let video = Video::parse(codec, record.clone(), limits)?;
         let config = video.config().cloned().map(CodecConfig::Video);
-        self.0 = Some(Known { codec, record, video });
+        self.known = Some(Known { codec, record, video });
         Ok(config)
     }
 
@@ -48,10 +53,12 @@ impl Pictures {
         declared: bool,
         limits: &CodecLimits,
     ) -> Result<Option<Seen>, Error> {
-        let Some(Known { video, .. }) = &mut self.0 else { return Ok(None) };
+        let Some(Known { video, .. }) = &mut self.known else { return Ok(None) };
         let picture = video.take(payload, declared, limits)?;
         let Some(config) = video.config() else { return Ok(None) };
         let config = picture.reconfigured.then(|| CodecConfig::Video(config.clone()));
-        Ok(Some(Seen { key: picture.key, payload: picture.payload, config }))
+        let all = self.captions.with(picture.captions);
+        let captions = (std::mem::replace(&mut self.captions, all) != all).then_some(all);
+        Ok(Some(Seen { key: picture.key, payload: picture.payload, config, captions }))
     }
 }

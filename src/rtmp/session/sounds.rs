@@ -56,7 +56,7 @@ impl Sounds {
     /// Checks a frame; decoding can start at each.
     pub(super) fn see(&mut self, payload: Bytes) -> Result<Option<Seen>, Error> {
         let config = self.sound.hear(&payload)?.cloned().map(CodecConfig::Audio);
-        Ok(Some(Seen { key: true, payload, config }))
+        Ok(Some(Seen { key: true, payload, config, captions: None }))
     }
 
     /// Takes a multichannel configuration.

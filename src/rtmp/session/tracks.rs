@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::pictures::Pictures;
 use super::sounds::Sounds;
 use crate::flv::{self, FourCc, Packet, PacketKind};
-use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
+use crate::media::{Captions, CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
@@ -35,6 +35,8 @@ pub(super) struct Seen {
     pub(super) payload: Bytes,
     /// The track's configuration, when the frame made it known or changed it.
     pub(super) config: Option<CodecConfig>,
+    /// All captions of the track, when the frame has some that no other had.
+    pub(super) captions: Option<Captions>,
 }
 
 /// A refusal that holds for as long as the publish.
@@ -174,8 +176,9 @@ impl Media {
             TrackKind::Audio => self.audio.see(payload),
         };
         match seen {
-            Ok(Some(Seen { key, payload, config })) => {
+            Ok(Some(Seen { key, payload, config, captions })) => {
                 self.announce(track, config, outbox);
+                captions.into_iter().for_each(|all| outbox.push(Output::Captions(track, all)));
                 outbox.push(Output::Frame(Frame { key, payload, ..frame }));
                 true
             }
