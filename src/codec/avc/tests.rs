@@ -235,6 +235,16 @@ fn a_record_says_its_version_and_length_size() {
 }
 
 #[test]
+fn a_broken_tail_is_cut_off_and_a_whole_one_kept() {
+    // What High profiles add, with one SPS extension of two bytes.
+    let (plain, whole) =
+        (record(&[&sps(80, 45).u(2, 0).nal()], &[&PPS]), [0xFD, 0xF8, 0xF8, 1, 0, 2, 0x6D, 9]);
+    let kept =
+        |tail: &[u8]| parse(&[&plain[..], tail].concat()).unwrap().into_video().record.len() - plain.len();
+    assert_eq!((kept(&whole), kept(&whole[..3]), kept(&whole[..7]), kept(b"junk")), (8, 0, 0, 0));
+}
+
+#[test]
 fn parameter_sets_are_counted_and_measured() {
     let set = sps(80, 45).u(2, 0).nal();
     assert_eq!(parse(&record(&[], &[&PPS])), Err(Error::Missing { field: "SPS" }));
