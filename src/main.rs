@@ -25,7 +25,7 @@ enum Command {
     Check(Serve),
     /// Publish a file over RTMP at real-time pace.
     Publish {
-        /// An MP4 or FLV file with H.264 and AAC.
+        /// An MP4 file with H.264 and AAC, or an FLV file, which may hold other sound.
         file: PathBuf,
         /// Where to: rtmp://HOST/live/NAME?key=KEY, or rtmp://HOST/live/KEY.
         url: String,

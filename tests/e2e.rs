@@ -46,3 +46,5 @@ mod publish;
 mod reference;
 #[path = "e2e/server.rs"]
 mod server;
+#[path = "e2e/sound.rs"]
+mod sound;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rillcast::codec::{aac, av1, avc, hevc};
-use rillcast::media::CodecLimits;
+use rillcast::codec::{Sound, aac, av1, avc, hevc};
+use rillcast::media::{AudioCodec, CodecLimits};
 
 /// The fastest of several runs: the machine may be busy, and test builds are not optimised.
 #[allow(clippy::disallowed_methods)]
@@ -61,5 +61,21 @@ fn the_largest_hostile_records_cost_under_a_millisecond() {
         let bytes = Bytes::from(tail);
         let took = fastest(|| drop(aac::Config::parse(bytes.clone(), &limits)));
         assert!(took < Duration::from_millis(1), "AAC record of {filler:02x?}: {took:?}");
+
+        for (codec, head) in [
+            (AudioCodec::Opus, &b"OpusHead\x01\x08\0\0\0\0\0\0\0\0\x01\x08\x08"[..]),
+            (AudioCodec::Flac, b"fLaC\x80\0\0\x22"),
+            (AudioCodec::Ac3, &[0x0B, 0x77]),
+            (AudioCodec::Eac3, &[0x0B, 0x77]),
+            (AudioCodec::Mp3, &[0xFF, 0xFB]),
+        ] {
+            let bytes = Bytes::from([head, &bytes].concat());
+            let took = fastest(|| {
+                let mut sound = Sound::new(codec);
+                let _ = sound.declare(bytes.clone(), &limits).map(Option::<&_>::cloned);
+                let _ = sound.hear(&bytes).map(Option::<&_>::cloned);
+            });
+            assert!(took < Duration::from_millis(1), "{codec:?} of {filler:02x?}: {took:?}");
+        }
     }
 }

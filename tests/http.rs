@@ -8,6 +8,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
+#[path = "http/captions.rs"]
+mod captions;
 #[path = "http/continuity.rs"]
 mod continuity;
 #[path = "http/cues.rs"]

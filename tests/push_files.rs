@@ -8,7 +8,7 @@ use mp4_atom::{
 };
 use rillcast::flv::TagKind;
 use rillcast::flv::mux::{self, Form};
-use rillcast::media::{CodecConfig, Ticks, Timescale, VideoCodec};
+use rillcast::media::{AudioCodec, CodecConfig, Ticks, Timescale, VideoCodec};
 use rillcast::push::{Clip, ClipError, ClipTrack, Sample};
 
 const LOOPING: &[u8] = include_bytes!("../fixtures/bbb_720p25_avc_aac.mp4");
@@ -102,14 +102,16 @@ fn flv(file: &'static [u8]) -> Vec<u8> {
             CodecConfig::Video(video) => {
                 (TagKind::Video, mux::video_start(Form::Legacy, VideoCodec::Avc, &video.record))
             }
-            CodecConfig::Audio(audio) => (TagKind::Audio, mux::audio_start(Form::Legacy, &audio.record)),
+            CodecConfig::Audio(audio) => {
+                (TagKind::Audio, mux::audio_start(Form::Legacy, AudioCodec::Aac, &audio.record).unwrap())
+            }
         };
         tags.push((0, kind, start));
         for s in samples {
             let cts = (millis(s.dts + s.cts) - millis(s.dts)) as i32;
             let body = match kind {
                 TagKind::Video => mux::video_frame(Form::Legacy, VideoCodec::Avc, cts, s.key, &s.payload),
-                _ => mux::audio_frame(Form::Legacy, &s.payload),
+                _ => mux::audio_frame(Form::Legacy, AudioCodec::Aac, &s.payload),
             };
             tags.push((millis(s.dts), kind, body));
         }

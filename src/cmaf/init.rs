@@ -13,6 +13,7 @@ use bytes::Bytes;
 use mp4_atom as mp4;
 use mp4_atom::{Atom as _, Encode as _};
 
+use crate::codec::flac;
 use crate::media::{AudioCodec, AudioConfig, CodecConfig, Track, VideoCodec, VideoConfig};
 
 /// Track id of the one track in every file.
@@ -55,7 +56,7 @@ fn ftyp(config: &CodecConfig) -> mp4::Ftyp {
             VideoCodec::Av1 => Some(b"av01"),
             VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Vp9 => None,
         },
-        CodecConfig::Audio(a) if a.channels <= 2 => Some(b"caac"),
+        CodecConfig::Audio(a) if a.codec == AudioCodec::Aac && a.channels <= 2 => Some(b"caac"),
         CodecConfig::Audio(_) => None,
     };
     let brands = [b"iso6", b"cmfc", b"cmf2"].into_iter().chain(media);
@@ -92,7 +93,7 @@ fn moov(track: &Track) -> Result<mp4::Moov, Error> {
 fn trak(track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
     let (entry, handler, name) = match &track.config {
         CodecConfig::Video(video) => (video_entry(video)?, b"vide", "video"),
-        CodecConfig::Audio(audio) => (audio_entry(audio), b"soun", "audio"),
+        CodecConfig::Audio(audio) => (audio_entry(audio)?, b"soun", "audio"),
     };
     let (width, height) = display_size(&track.config);
     let is_video = matches!(track.config, CodecConfig::Video(_));
@@ -179,28 +180,46 @@ fn video_entry(video: &VideoConfig) -> Result<mp4::Codec, Error> {
     Ok(entry)
 }
 
-fn audio_entry(audio: &AudioConfig) -> mp4::Codec {
+fn audio_entry(audio: &AudioConfig) -> Result<mp4::Codec, Error> {
     // A rate over 16 bits does not fit the 16.16 field: 0, and the configuration record has it.
     let rate = u16::try_from(audio.sample_rate.per_second()).unwrap_or(0);
+    let depth = match audio.codec {
+        AudioCodec::Flac => flac::depth(&audio.record).unwrap_or(16),
+        _ => 16,
+    };
     let entry = mp4::Audio {
         data_reference_index: 1,
         channel_count: audio.channels.into(),
-        sample_size: 16,
+        sample_size: depth.into(),
         sample_rate: rate.into(),
     };
-    match audio.codec {
-        AudioCodec::Aac => {
-            let config = mp4::esds::DecoderConfig {
-                object_type_indication: 0x40, // MPEG-4 audio (ISO/IEC 14496-1 table 5)
-                stream_type: 5,               // audio stream
-                dec_specific: Some(mp4::esds::DecoderSpecific {
-                    raw: audio.record.to_vec(),
-                    ..Default::default()
-                }),
-                ..Default::default()
-            };
-            let es_desc = mp4::esds::EsDescriptor { dec_config: config, ..Default::default() };
-            mp4::Mp4a { audio: entry, esds: mp4::Esds { es_desc }, btrt: None, taic: None }.into()
-        }
-    }
+    Ok(match audio.codec {
+        AudioCodec::Aac => described(entry, 0x40, Some(&audio.record)),
+        // MPEG-1 audio, or the half rates of MPEG-2 (ISO/IEC 14496-1 table 5).
+        AudioCodec::Mp3 if audio.frame_samples < 1_152 => described(entry, 0x69, None),
+        AudioCodec::Mp3 => described(entry, 0x6B, None),
+        AudioCodec::Opus => mp4::Opus { audio: entry, dops: record(audio)?, btrt: None }.into(),
+        AudioCodec::Flac => mp4::Flac { audio: entry, dfla: record(audio)? }.into(),
+        AudioCodec::Ac3 => mp4::Ac3 { audio: entry, dac3: record(audio)? }.into(),
+        AudioCodec::Eac3 => mp4::Eac3 { audio: entry, dec3: record(audio)? }.into(),
+    })
+}
+
+/// The configuration box whose payload is the record.
+fn record<T: mp4::Atom>(audio: &AudioConfig) -> Result<T, Error> {
+    T::decode_body(&mut audio.record.as_ref())
+        .map_err(|source| Error::Record { codecs: audio.codecs.clone(), source })
+}
+
+/// The entry of a codec that an elementary stream descriptor describes (ISO/IEC 14496-14 §5.6).
+fn described(audio: mp4::Audio, object_type_indication: u8, specific: Option<&Bytes>) -> mp4::Codec {
+    let config = mp4::esds::DecoderConfig {
+        object_type_indication,
+        stream_type: 5, // audio stream
+        dec_specific: specific
+            .map(|record| mp4::esds::DecoderSpecific { raw: record.to_vec(), ..Default::default() }),
+        ..Default::default()
+    };
+    let es_desc = mp4::esds::EsDescriptor { dec_config: config, ..Default::default() };
+    mp4::Mp4a { audio, esds: mp4::Esds { es_desc }, btrt: None, taic: None }.into()
 }

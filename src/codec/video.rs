@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Error, av1, avc, hevc, vp9};
-use crate::media::{CodecLimits, VideoCodec, VideoConfig};
+use crate::media::{Captions, CodecLimits, VideoCodec, VideoConfig};
 
 /// A checked configuration, and what has been learned from the frames under it.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Picture {
     pub key: bool,
     /// Whether [`Video::config`] is another than before, or there at last.
     pub reconfigured: bool,
+    /// Captions that travel with it.
+    pub captions: Captions,
     /// The bytes as a sample holds them.
     pub payload: Bytes,
 }
@@ -60,29 +62,30 @@ impl Video {
     /// When the frame is not sound; see each codec's `scan`.
     pub fn take(&mut self, payload: Bytes, declared: bool, limits: &CodecLimits) -> Result<Picture, Error> {
         let mut reconfigured = false;
-        let (key, payload) = match &mut self.0 {
+        let (key, captions, payload) = match &mut self.0 {
             Coding::Avc(config) => {
                 let unit = avc::scan(&payload, config.length_size(), limits)?;
-                (unit.idr || (declared && unit.intra), payload)
+                (unit.idr || (declared && unit.intra), unit.captions, payload)
             }
             Coding::Hevc(config) => {
-                (hevc::scan(&payload, config.length_size(), limits)?.random_access, payload)
+                let unit = hevc::scan(&payload, config.length_size(), limits)?;
+                (unit.random_access, unit.captions, payload)
             }
             Coding::Av1(config) => {
                 let unit = av1::scan(&payload, config.reduced(), limits)?;
                 if let Some(sequence) = unit.sequence.filter(|_| unit.key) {
                     reconfigured = config.update(sequence, limits)?;
                 }
-                (unit.key, payload.slice(unit.delimiter..))
+                (unit.key, unit.captions, payload.slice(unit.delimiter..))
             }
             Coding::Vp9(config) => {
                 let frame = vp9::scan(&payload)?;
                 if let Some((width, height)) = frame.key {
                     reconfigured = config.update(width, height, limits)?;
                 }
-                (frame.key.is_some(), payload)
+                (frame.key.is_some(), Captions::default(), payload)
             }
         };
-        Ok(Picture { key, reconfigured, payload })
+        Ok(Picture { key, reconfigured, captions, payload })
     }
 }

@@ -125,6 +125,18 @@ pub enum Error {
         /// The ceiling.
         max: usize,
     },
+    /// A reserved order of channels.
+    #[error("FLV channel order {order} is unknown")]
+    ChannelOrder {
+        /// The order.
+        order: u8,
+    },
+    /// A map of speakers that is not one of so many channels.
+    #[error("FLV multichannel configuration does not map {channels} channels")]
+    Speakers {
+        /// The declared count.
+        channels: u8,
+    },
     /// An encrypted tag.
     #[error("FLV tag is encrypted")]
     Encrypted,
@@ -170,7 +182,6 @@ fn sound_format_name(id: u8) -> &'static str {
     match id {
         0 => "PCM, platform endian",
         1 => "ADPCM",
-        2 => "MP3",
         3 => "PCM, little endian",
         4 => "Nellymoser 16 kHz",
         5 => "Nellymoser 8 kHz",
@@ -178,7 +189,6 @@ fn sound_format_name(id: u8) -> &'static str {
         7 => "G.711 A-law",
         8 => "G.711 mu-law",
         11 => "Speex",
-        14 => "MP3 8 kHz",
         15 => "device-specific",
         _ => "unknown",
     }

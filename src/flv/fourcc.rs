@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::media::VideoCodec;
+use crate::media::{AudioCodec, VideoCodec};
 
 /// A four-character code. Reserved and unknown codes are kept as they came, so that they can be refused by name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,13 +34,26 @@ impl FourCc {
     /// MP3.
     pub const MP3: Self = Self(*b".mp3");
 
-    /// The video codec we know by it.
+    /// The video codec it stands for; `None` when it is of sound, or of nothing that is known.
     pub fn video(self) -> Option<VideoCodec> {
         match self {
             Self::AVC => Some(VideoCodec::Avc),
             Self::HEVC => Some(VideoCodec::Hevc),
             Self::AV1 => Some(VideoCodec::Av1),
             Self::VP9 => Some(VideoCodec::Vp9),
+            _ => None,
+        }
+    }
+
+    /// The audio codec it stands for; `None` when it is of video, or of nothing that is known.
+    pub fn audio(self) -> Option<AudioCodec> {
+        match self {
+            Self::AAC => Some(AudioCodec::Aac),
+            Self::OPUS => Some(AudioCodec::Opus),
+            Self::FLAC => Some(AudioCodec::Flac),
+            Self::AC3 => Some(AudioCodec::Ac3),
+            Self::EAC3 => Some(AudioCodec::Eac3),
+            Self::MP3 => Some(AudioCodec::Mp3),
             _ => None,
         }
     }
@@ -58,6 +71,19 @@ impl From<VideoCodec> for FourCc {
             VideoCodec::Hevc => Self::HEVC,
             VideoCodec::Av1 => Self::AV1,
             VideoCodec::Vp9 => Self::VP9,
+        }
+    }
+}
+
+impl From<AudioCodec> for FourCc {
+    fn from(codec: AudioCodec) -> Self {
+        match codec {
+            AudioCodec::Aac => Self::AAC,
+            AudioCodec::Opus => Self::OPUS,
+            AudioCodec::Flac => Self::FLAC,
+            AudioCodec::Ac3 => Self::AC3,
+            AudioCodec::Eac3 => Self::EAC3,
+            AudioCodec::Mp3 => Self::MP3,
         }
     }
 }

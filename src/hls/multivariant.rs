@@ -11,7 +11,7 @@ use super::route::File;
 use crate::live::{Bandwidth, View};
 use crate::m3u8::{Audio, IFrames, Multivariant, Variant};
 use crate::media::{
-    AudioConfig, CodecConfig, FrameRate, StreamName, Ticks, TrackId, VideoConfig, VideoRange,
+    AudioConfig, Captions, CodecConfig, FrameRate, StreamName, Ticks, TrackId, VideoConfig, VideoRange,
 };
 
 /// One generation of a stream as it is offered.
@@ -34,6 +34,8 @@ pub struct Entry {
     pub view: Arc<View>,
     /// The measured frame rate of video; without it the one the bitstream declares is used.
     pub frame_rate: Option<FrameRate>,
+    /// Captions that its pictures carry.
+    pub captions: Captions,
     /// The language of audio as an RFC 5646 tag, when known.
     pub language: Option<String>,
 }
@@ -88,6 +90,7 @@ impl Presentation<'_> {
         let mut playlist = Multivariant {
             independent_segments: self.independent_segments,
             i_frames: videos.iter().filter_map(|(entry, config)| self.i_frames(entry, config)).collect(),
+            captions: videos.iter().fold(Captions::default(), |all, (entry, _)| all.with(entry.captions)),
             audio: if group { self.audio(&audios) } else { Vec::new() },
             variants,
         };

@@ -9,7 +9,7 @@ use super::registry::{Registry, Terms};
 use super::sanity::Sanity;
 use super::settle::{Settled, Settling};
 use super::writer::Writer;
-use crate::media::{Cue, Frame, Now, Track, TrackKind, WallTime};
+use crate::media::{Captions, Cue, Frame, Now, Track, TrackId, TrackKind, WallTime};
 
 /// Writes one generation. Nothing it does waits for a reader.
 ///
@@ -25,6 +25,8 @@ pub struct Publisher {
     notices: Vec<Notice>,
     /// Cues that came before the tracks were settled.
     early: Vec<Cue>,
+    /// Captions that were seen in the pictures.
+    captions: Captions,
     now: Now,
 }
 
@@ -44,8 +46,8 @@ impl Publisher {
     pub(super) fn new(registry: Registry, generation: Arc<Generation>, terms: Terms, now: Now) -> Self {
         generation.hear(now.mono);
         let phase = Phase::Settling(Settling::default());
-        let (notices, early) = (Vec::new(), Vec::new());
-        Self { registry, generation, terms, phase, sanity: Sanity::default(), notices, early, now }
+        let (notices, early, captions) = (Vec::new(), Vec::new(), Captions::default());
+        Self { registry, generation, terms, phase, sanity: Sanity::default(), notices, early, captions, now }
     }
 
     /// Goes on with what another source left.
@@ -120,6 +122,15 @@ impl Publisher {
         }
     }
 
+    /// Takes what captions the track carries; what it carried once it is said to carry for good.
+    pub fn captions(&mut self, track: TrackId, captions: Captions) {
+        if track == TrackId::VIDEO {
+            self.captions = self.captions.with(captions);
+        }
+        let renditions = self.generation.renditions();
+        renditions.iter().filter(|rendition| rendition.id() == track).for_each(|r| r.carries(captions));
+    }
+
     /// When [`tick`](Self::tick) is due, if no frame comes before; `None` when there is nothing to keep up.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.phase {
@@ -170,7 +181,10 @@ impl Publisher {
         if writer.rate().is_none() {
             self.notices.push(Notice::NoSteadyRate);
         }
-        self.generation.settle(writer.renditions());
+        let renditions = writer.renditions();
+        let pictures = renditions.iter().filter(|rendition| rendition.id() == TrackId::VIDEO);
+        pictures.for_each(|rendition| rendition.carries(self.captions));
+        self.generation.settle(renditions);
         for frame in settled.frames {
             writer.push(frame, self.now, &mut self.notices)?;
         }

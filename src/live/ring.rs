@@ -1,6 +1,7 @@
 //! PartRing: the parts and segments of one rendition, and the views that readers see.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use super::constants::Constants;
 use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
-use crate::media::{DateRange, Frame, FrameRate, Ticks, Timescale, TrackId, WallTime};
+use crate::media::{Captions, DateRange, Frame, FrameRate, Ticks, Timescale, TrackId, WallTime};
 use crate::packager::{Init, Sealed, Segment};
 
 /// One rendition of a generation as its readers know it.
@@ -19,6 +20,8 @@ use crate::packager::{Init, Sealed, Segment};
 pub struct Rendition {
     constants: Arc<Constants>,
     frame_rate: Option<FrameRate>,
+    /// [`Captions::to_bits`], which only grow.
+    captions: AtomicU32,
     view: ArcSwap<View>,
     states: watch::Sender<()>,
     frames: Mutex<FrameRing>,
@@ -38,6 +41,16 @@ impl Rendition {
     /// Measured frame rate of its video, when it has a steady one.
     pub fn frame_rate(&self) -> Option<FrameRate> {
         self.frame_rate
+    }
+
+    /// Captions that were seen in its pictures so far.
+    pub fn captions(&self) -> Captions {
+        Captions::from_bits(self.captions.load(Ordering::Relaxed))
+    }
+
+    /// Its pictures carry these captions, too.
+    pub(super) fn carries(&self, captions: Captions) {
+        self.captions.fetch_or(captions.to_bits(), Ordering::Relaxed);
     }
 
     /// The newest state. Takes no lock.
@@ -149,6 +162,7 @@ impl PartRing {
         let rendition = Rendition {
             constants,
             frame_rate,
+            captions: AtomicU32::default(),
             view: ArcSwap::from_pointee(view),
             states: watch::Sender::new(()),
             frames: Mutex::new(FrameRing::new(bounds.max_bytes, FRAME_HISTORY)),

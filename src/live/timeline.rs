@@ -13,8 +13,10 @@
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Grid};
+use crate::codec;
 use crate::media::{
-    CodecConfig, Frame, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, WallTime, rescale,
+    AudioConfig, CodecConfig, Frame, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
+    rescale,
 };
 use crate::packager::Epoch;
 
@@ -35,6 +37,8 @@ struct TrackTime {
     id: TrackId,
     scale: Timescale,
     clock: Clock,
+    /// How its frames are to be read for how long they last; `None` for video.
+    sound: Option<AudioConfig>,
     /// Source time, in milliseconds, of the epoch's start.
     origin: i64,
     /// Milliseconds by which decode times are moved on and offsets reduced.
@@ -167,7 +171,11 @@ impl Timeline {
                 };
                 let delay = if track.id.kind == TrackKind::Video { delay } else { 0 };
                 let clock = Clock::new(scale, grid);
-                TrackTime { id: track.id, scale, clock, origin, delay, last: None, stray: None }
+                let sound = match &track.config {
+                    CodecConfig::Video(_) => None,
+                    CodecConfig::Audio(audio) => Some(audio.clone()),
+                };
+                TrackTime { id: track.id, scale, clock, sound, origin, delay, last: None, stray: None }
             })
             .collect();
     }
@@ -184,6 +192,10 @@ impl Timeline {
             return None;
         }
         let at = time.at(source, base);
+        // A frame that its own codec cannot measure lasts as long as the one before it.
+        if let Some(Ok(samples)) = time.sound.as_ref().map(|sound| codec::samples(sound, &frame.payload)) {
+            time.clock.lasting(samples.into());
+        }
         let place = if time.jumps(at, source, frame.arrival) {
             if time.stray.is_some_and(|(_, agreed)| agreed >= AGREE) {
                 self.jumped = Some(frame.track);

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use m3u8_rs::{
-    AlternativeMedia, AlternativeMediaType, ClosedCaptionGroupId, MasterPlaylist, QuotedOrUnquoted,
-    Resolution, VariantStream,
+    AlternativeMedia, AlternativeMediaType, ClosedCaptionGroupId, InstreamId, MasterPlaylist,
+    QuotedOrUnquoted, Resolution, VariantStream,
 };
 
-use crate::media::{FrameRate, VideoRange};
+use crate::media::{Captions, FrameRate, VideoRange};
 
 /// A multivariant playlist (§4.4.6).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Multivariant {
     pub independent_segments: bool,
     /// EXT-X-MEDIA:TYPE=AUDIO, all in the group [`Multivariant::AUDIO_GROUP`].
     pub audio: Vec<Audio>,
+    /// EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS, all in the group [`Multivariant::CAPTIONS_GROUP`] of every variant.
+    pub captions: Captions,
     /// EXT-X-STREAM-INF, the preferred one first.
     pub variants: Vec<Variant>,
     /// EXT-X-I-FRAME-STREAM-INF.
@@ -79,17 +81,20 @@ impl Multivariant {
     /// GROUP-ID of the audio renditions.
     pub const AUDIO_GROUP: &'static str = "audio";
 
+    /// GROUP-ID of the caption channels.
+    pub const CAPTIONS_GROUP: &'static str = "captions";
+
     /// The whole text.
     pub fn render(&self) -> String {
         let playlist = MasterPlaylist {
-            // What the media playlists need (EXT-X-MAP); nothing here asks for more.
-            version: Some(6),
+            // What the media playlists need (EXT-X-MAP), or services among the captions (§8).
+            version: Some(if self.captions.services().next().is_some() { 7 } else { 6 }),
             independent_segments: self.independent_segments,
-            alternatives: self.audio.iter().map(Audio::tag).collect(),
+            alternatives: self.audio.iter().map(Audio::tag).chain(captions(self.captions)).collect(),
             variants: self
                 .variants
                 .iter()
-                .map(Variant::tag)
+                .map(|variant| variant.tag(self.captions))
                 .chain(self.i_frames.iter().map(IFrames::tag))
                 .collect(),
             ..MasterPlaylist::default()
@@ -119,7 +124,7 @@ impl Audio {
 }
 
 impl Variant {
-    fn tag(&self) -> VariantStream {
+    fn tag(&self, captions: Captions) -> VariantStream {
         // The crate prints its own `frame_rate` as a bare float ("30", "29.97002997002997"); three
         // decimals are wanted (§4.4.6.2), so it goes in as text.
         let rate = self.frame_rate.map(|rate| ("FRAME-RATE", thousandths(rate)));
@@ -134,11 +139,29 @@ impl Variant {
                 .map(|(width, height)| Resolution { width: width.into(), height: height.into() }),
             other_attributes: further([rate, range]),
             audio: self.audio.then(|| Multivariant::AUDIO_GROUP.to_owned()),
-            // Said on every variant, or Apple's players show a caption menu with nothing in it.
-            closed_captions: Some(ClosedCaptionGroupId::None),
+            // Said on every variant even when there are none, or Apple's players show a caption menu with nothing in it.
+            closed_captions: Some(match captions.is_empty() {
+                true => ClosedCaptionGroupId::None,
+                false => ClosedCaptionGroupId::GroupId(Multivariant::CAPTIONS_GROUP.to_owned()),
+            }),
             ..VariantStream::default()
         }
     }
+}
+
+/// A line for every caption channel (§4.4.6.1); its language is not known, so its number is its name.
+fn captions(captions: Captions) -> impl Iterator<Item = AlternativeMedia> {
+    let channels = captions.channels().map(InstreamId::CC);
+    channels.chain(captions.services().map(InstreamId::Service)).enumerate().map(|(index, id)| {
+        AlternativeMedia {
+            media_type: AlternativeMediaType::ClosedCaptions,
+            group_id: Multivariant::CAPTIONS_GROUP.to_owned(),
+            name: id.to_string(),
+            autoselect: index == 0,
+            instream_id: Some(id),
+            ..AlternativeMedia::default()
+        }
+    })
 }
 
 impl IFrames {
@@ -225,6 +248,7 @@ mod tests {
     fn every_attribute_is_printed_as_the_specification_has_it() {
         let playlist = Multivariant {
             independent_segments: true,
+            captions: Captions::default(),
             audio: vec![audio()],
             variants: vec![video()],
             i_frames: vec![IFrames {

@@ -4,6 +4,7 @@
 //! Time: integers in a stated timescale; nothing here reads a clock.  Memory: payloads are shared `Bytes`.  Spec: none.
 
 mod audio;
+mod captions;
 mod colour;
 mod cue;
 mod date_range;
@@ -17,6 +18,7 @@ mod video;
 mod wall;
 
 pub use self::audio::{AudioCodec, AudioConfig};
+pub use self::captions::Captions;
 pub use self::colour::{Colour, VideoRange};
 pub use self::cue::{Cue, Splice, SpliceKind};
 pub use self::date_range::DateRange;

@@ -8,7 +8,7 @@ use super::error::ClipError;
 use super::{flv_file, mp4};
 use crate::codec;
 use crate::media::{
-    CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, VideoCodec,
+    AudioConfig, CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, VideoCodec,
 };
 
 /// One access unit of a clip. Its times count in its track's timescale.
@@ -137,11 +137,18 @@ pub(super) struct RawTrack {
 pub(super) enum Coding {
     /// A video codec's configuration record.
     Video(VideoCodec, Bytes),
-    /// An AudioSpecificConfig.
-    Aac(Bytes),
+    /// A track of sound, its record looked at.
+    Sound(AudioConfig),
 }
 
 impl Coding {
+    /// AAC by its AudioSpecificConfig.
+    pub(super) fn aac(record: Bytes) -> Result<Self, ClipError> {
+        let config = codec::aac::Config::parse(record, &CodecLimits::default());
+        let refused = |source| ClipError::Config { place: "AAC configuration", source };
+        Ok(Self::Sound(config.map_err(refused)?.into_audio()))
+    }
+
     pub(super) fn is_video(&self) -> bool {
         matches!(self, Self::Video(..))
     }
@@ -168,11 +175,7 @@ impl Coding {
                     config.ok_or(ClipError::damaged("first key frame", "describes no picture"))?,
                 )
             }
-            Self::Aac(record) => {
-                let config =
-                    codec::aac::Config::parse(record, limits).map_err(refused("AAC configuration"))?;
-                CodecConfig::Audio(config.into_audio())
-            }
+            Self::Sound(config) => CodecConfig::Audio(config),
         })
     }
 }
@@ -267,7 +270,7 @@ mod tests {
     #[test]
     fn negative_composition_offsets_become_earlier_decode_times() {
         // A real AudioSpecificConfig (AAC-LC, 48 kHz, stereo); the offsets are what is tested.
-        let coding = Coding::Aac(Bytes::from_static(&[0x11, 0x90]));
+        let coding = Coding::aac(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let scale = Timescale::MILLIS;
         let edit = Edit { start: 10, delay: 40, length: None };
         let raw =

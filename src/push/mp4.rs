@@ -85,7 +85,7 @@ fn coding(stbl: &Node<'_>, video: bool, file: &Bytes) -> Result<Coding, ClipErro
                 return Err(ClipError::Codec { place: "esds", codec: FourChars(entry.kind) });
             }
             let specific = config.dec_specific.ok_or(ClipError::Missing("esds decoder configuration"))?;
-            Ok(Coding::Aac(Bytes::from(specific.raw)))
+            Coding::aac(Bytes::from(specific.raw))
         }
         _ => Err(ClipError::Codec { place: "stsd", codec: FourChars(entry.kind) }),
     }

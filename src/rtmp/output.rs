@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
-use crate::media::{Cue, Frame, Track, TrackId};
+use crate::media::{Captions, Cue, Frame, Track, TrackId};
 use crate::rtmp::request::{CloseReason, PublishRequest};
 
 /// One thing to do, in order.
@@ -18,6 +18,8 @@ pub enum Output {
     Announced(Metadata),
     /// A track's configuration, before its first frame and again whenever it changes.
     Track(Track),
+    /// Captions that a track was not known to carry; they come with the frame behind this.
+    Captions(TrackId, Captions),
     /// A frame of a track that was announced by `Track`.
     Frame(Frame),
     /// Something that happens at a moment of the stream, by the clock of the frames.
@@ -57,6 +59,17 @@ pub enum Discard {
     /// A frame whose bytes are not what its codec says.
     #[error("bad frame: {0}")]
     Frame(codec::Error),
+    /// A multichannel configuration that contradicts the bitstream, which is believed.
+    #[error("{declared} channels were declared and {coded} are coded")]
+    Channels {
+        /// By the multichannel configuration.
+        declared: u8,
+        /// By the codec's own configuration.
+        coded: u8,
+    },
+    /// Sound of another codec than the track's, without what would make it the track's.
+    #[error("{0} comes without a configuration amid sound of another codec")]
+    Stray(FourCc),
     /// Frames without a configuration before them.
     #[error("frames came before their configuration")]
     NoConfig,

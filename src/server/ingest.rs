@@ -62,6 +62,12 @@ impl<'a> Ingest<'a> {
                 self.publisher.configure(track, now);
             }
             Output::Announced(announcement) => self.publisher.expect(expectation(&announcement)),
+            Output::Captions(track, captions) => {
+                let channels: Vec<_> = captions.channels().collect();
+                let services: Vec<_> = captions.services().collect();
+                tracing::info!(stream = %self.name(), %track, ?channels, ?services, "captions_seen");
+                self.publisher.captions(track, captions);
+            }
             Output::Cue(cue) => self.publisher.cue(*cue, now),
             Output::Discarded(discarded) => self.discarded(&discarded),
             Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}

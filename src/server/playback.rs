@@ -227,7 +227,8 @@ async fn media(context: &Context, peer: &Peer, rendition: &Arc<Rendition>, reque
 }
 
 fn entry(rendition: &Rendition) -> Entry {
-    Entry { view: rendition.view(), frame_rate: rendition.frame_rate(), language: None }
+    let captions = rendition.captions();
+    Entry { view: rendition.view(), frame_rate: rendition.frame_rate(), captions, language: None }
 }
 
 /// A response without a body, with room for the fields that most have.

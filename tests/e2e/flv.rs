@@ -1,5 +1,5 @@
-//! A small reader of FLV files with enhanced video tags, written against the format and not against our reader: the
-//! ffprobe that is at hand need not know them. AAC is read from legacy tags.
+//! A small reader of FLV files with enhanced tags, written against the format and not against our reader: the ffprobe
+//! that is at hand need not know them. AAC is read from legacy tags.
 
 use std::path::Path;
 
@@ -10,8 +10,6 @@ use crate::reference::{Packet, Track, hex};
 
 /// The video and the audio track of `file`, which says nothing of the size of its pictures.
 pub(crate) fn read(file: &Path, size: (u64, u64), pixel_aspect: &str) -> Vec<Track> {
-    let bytes = std::fs::read(file).unwrap();
-    assert_eq!(&bytes[..5], b"FLV\x01\x05");
     let empty = |video, base| Track {
         video,
         base,
@@ -22,20 +20,28 @@ pub(crate) fn read(file: &Path, size: (u64, u64), pixel_aspect: &str) -> Vec<Tra
     };
     // Sound comes in whole AAC frames, which milliseconds can only round.
     let (mut video, mut audio) = (empty(true, (1, 1_000)), empty(false, (1, 48_000)));
-    let number = |at: usize, len: usize| bytes[at..at + len].iter().fold(0, |n, b| n << 8 | i64::from(*b));
-    let mut at = 13;
-    while at < bytes.len() {
-        let len = number(at + 1, 3) as usize;
-        let time = number(at + 7, 1) << 24 | number(at + 4, 3);
-        let body = &bytes[at + 11..at + 11 + len];
-        match bytes[at] {
+    for (kind, time, body) in tags(&std::fs::read(file).unwrap()) {
+        match kind {
             8 => sound(&mut audio, time, body),
             9 => picture(&mut video, time, body),
             _ => {}
         }
-        at += len + 15;
     }
     vec![video, audio]
+}
+
+/// Type, time in milliseconds and body of every tag of a file.
+pub(crate) fn tags(file: &[u8]) -> Vec<(u8, i64, &[u8])> {
+    assert_eq!(&file[..5], b"FLV\x01\x05");
+    let number = |at: usize, len: usize| file[at..at + len].iter().fold(0, |n, b| n << 8 | i64::from(*b));
+    let (mut tags, mut at) = (Vec::new(), 13);
+    while at < file.len() {
+        let len = number(at + 1, 3) as usize;
+        let time = number(at + 7, 1) << 24 | number(at + 4, 3);
+        tags.push((file[at], time, &file[at + 11..at + 11 + len]));
+        at += len + 15;
+    }
+    tags
 }
 
 fn picture(track: &mut Track, time: i64, body: &[u8]) {

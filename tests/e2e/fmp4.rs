@@ -98,6 +98,10 @@ impl Init {
                 (path(inner, &[name]), Some(size), pasp)
             }
             b"mp4a" => (specific_config(path(&entry[28..], &[b"esds"])), None, None),
+            b"Opus" => (path(&entry[28..], &[b"dOps"]), None, None),
+            b"fLaC" => (path(&entry[28..], &[b"dfLa"]), None, None),
+            b"ac-3" => (path(&entry[28..], &[b"dac3"]), None, None),
+            b"ec-3" => (path(&entry[28..], &[b"dec3"]), None, None),
             other => panic!("unknown sample entry {}", String::from_utf8_lossy(other)),
         };
         Self {
@@ -191,7 +195,8 @@ pub(crate) fn normal(kind: &[u8; 4], record: &[u8]) -> Vec<u8> {
 /// The AudioSpecificConfig in an esds box: ES_Descriptor > DecoderConfigDescriptor > DecoderSpecificInfo.
 fn specific_config(esds: &[u8]) -> &[u8] {
     let mut rest = &esds[4..];
-    loop {
+    // MP3 has none.
+    while !rest.is_empty() {
         let (tag, mut len, mut at) = (rest[0], 0, 1);
         loop {
             len = len << 7 | usize::from(rest[at] & 0x7F);
@@ -208,4 +213,5 @@ fn specific_config(esds: &[u8]) -> &[u8] {
             _ => &rest[at + len..],
         };
     }
+    rest
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
 use rillcast::flv::amf0::{self, Value};
-use rillcast::push::{Client, Clip, Output, Pace, Target};
+use rillcast::push::{Client, Clip, Due, Output, Pace, Sample, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -26,8 +26,8 @@ fn cue_point(name: &str) -> BytesMut {
     chunk
 }
 
-/// Publishes the built-in clip for `span`, with a cue point every second.
-async fn publish(server: &Server, path: &str, span: Duration) {
+/// Publishes the built-in clip for `span`, with a cue point every second and each sample as `dressed` makes it.
+pub(crate) async fn publish(server: &Server, path: &str, span: Duration, dressed: fn(&Due<'_>) -> Sample) {
     let clip = include_bytes!("../../fixtures/bbb_720p25_avc_aac.mp4");
     let clip = Arc::new(Clip::parse(clip.to_vec().into()).unwrap());
     let target = Target::parse(&format!("rtmp://{}/live/{path}", server.at.rtmp)).unwrap();
@@ -44,7 +44,7 @@ async fn publish(server: &Server, path: &str, span: Duration) {
         }
         if let Some(pace) = &mut pace {
             while let Some(due) = pace.next(Instant::now()) {
-                client.send(&due).unwrap();
+                client.send(&Due { sample: &dressed(&due), ..due }).unwrap();
             }
             if began.elapsed() > Duration::from_secs(cues) {
                 socket.write_all(&cue_point(&format!("number {cues}"))).await.unwrap();
@@ -86,7 +86,7 @@ async fn cue_points_of_an_encoder_are_date_ranges_of_every_rendition() {
     };
     tokio::select! {
         () = player => {}
-        () = publish(&server, "cam", Duration::from_secs(30)) => panic!("never seen"),
+        () = publish(&server, "cam", Duration::from_secs(30), |due| due.sample.clone()) => panic!("never seen"),
     }
     server.stop().await;
 }

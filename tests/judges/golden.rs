@@ -66,6 +66,7 @@ fn the_multivariant_playlist_of_the_demo_stays_what_it_is() {
     let entry = |rendition: &Arc<rillcast::live::Rendition>| Entry {
         view: rendition.view(),
         frame_rate: rendition.frame_rate(),
+        captions: rendition.captions(),
         language: None,
     };
     let renditions: Vec<Entry> = renditions.iter().map(entry).collect();

@@ -82,6 +82,7 @@ pub(crate) fn multivariant(generation: &Generation) -> Option<String> {
     let entry = |rendition: &Arc<rillcast::live::Rendition>| Entry {
         view: rendition.view(),
         frame_rate: rendition.frame_rate(),
+        captions: rendition.captions(),
         language: None,
     };
     let entries: Vec<Entry> = renditions.iter().map(entry).collect();

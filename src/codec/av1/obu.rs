@@ -12,6 +12,7 @@ pub(super) mod kind {
     pub(in crate::codec::av1) const SEQUENCE_HEADER: u8 = 1;
     pub(in crate::codec::av1) const TEMPORAL_DELIMITER: u8 = 2;
     pub(in crate::codec::av1) const FRAME_HEADER: u8 = 3;
+    pub(in crate::codec::av1) const METADATA: u8 = 5;
     pub(in crate::codec::av1) const FRAME: u8 = 6;
 }
 

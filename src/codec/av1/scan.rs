@@ -1,10 +1,13 @@
 //! Scan: one walk over the OBUs of a temporal unit, which decides whether it is sound and where decoding can start.
 
 use crate::base::{BitReader, ByteReader};
-use crate::codec::Error;
-use crate::media::CodecLimits;
+use crate::codec::{Error, captions};
+use crate::media::{Captions, CodecLimits};
 
 use super::obu::{self, kind};
+
+/// `metadata_type` of registered user data (§6.7.1).
+const METADATA_T35: u8 = 4;
 
 /// What a temporal unit holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct TemporalUnit<'a> {
     pub sequence: Option<&'a [u8]>,
     /// Bytes of the temporal delimiter in front, which samples leave out (AV1-ISOBMFF §2.4).
     pub delimiter: usize,
+    /// Captions that its metadata carries.
+    pub captions: Captions,
     /// OBUs in all.
     pub obus: usize,
 }
@@ -29,7 +34,8 @@ pub struct TemporalUnit<'a> {
 /// frame is among them.
 pub fn scan<'a>(payload: &'a [u8], reduced: bool, limits: &CodecLimits) -> Result<TemporalUnit<'a>, Error> {
     let mut reader = ByteReader::new(payload);
-    let mut unit = TemporalUnit { key: false, sequence: None, delimiter: 0, obus: 0 };
+    let captions = Captions::default();
+    let mut unit = TemporalUnit { key: false, sequence: None, delimiter: 0, captions, obus: 0 };
     let mut frames = false;
     while !reader.is_empty() {
         if unit.obus >= limits.nals {
@@ -46,6 +52,11 @@ pub fn scan<'a>(payload: &'a [u8], reduced: bool, limits: &CodecLimits) -> Resul
             }
             kind::SEQUENCE_HEADER => {
                 unit.sequence.get_or_insert(obu.payload);
+            }
+            kind::METADATA => {
+                if let [METADATA_T35, t35 @ ..] = obu.payload {
+                    unit.captions = unit.captions.with(captions::carried(t35));
+                }
             }
             kind::FRAME | kind::FRAME_HEADER if !frames => {
                 frames = true;

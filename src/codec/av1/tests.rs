@@ -184,6 +184,18 @@ fn decoding_starts_at_a_shown_key_frame_that_comes_first() {
 }
 
 #[test]
+fn captions_are_found_in_metadata() {
+    let frame = obu(6, &[0b0001_0000]);
+    let found = |metadata: &[u8]| {
+        let bytes = [obu(5, metadata), frame.clone()].concat();
+        scanned(&bytes).unwrap().captions.channels().collect::<Vec<_>>()
+    };
+    assert_eq!(found(b"\x04\xB5\0\x31GA94\x03\x41\xFF\xFC\x1C\x20\xFF\x80"), [2]);
+    assert!(found(b"\x01\xB5\0\x31GA94\x03\x41\xFF\xFC\x1C\x20\xFF\x80").is_empty(), "of light levels");
+    assert!(found(b"").is_empty());
+}
+
+#[test]
 fn a_temporal_unit_is_one_and_has_a_frame() {
     let frame = obu(6, &[0b0001_0000]);
     let unit = [vec![0x12, 0], hex(IN_BAND), frame.clone()].concat();

@@ -25,7 +25,8 @@ pub struct Config {
 
 impl Config {
     /// Checks `record` (ISO/IEC 14496-15 §5.3.3.1) and reads its first SPS, which describes the track. The record
-    /// itself is kept as it came: samples must go on matching the length size it declares.
+    /// itself is kept as it came, since samples must go on matching the length size it declares; but a broken tail
+    /// behind the parameter sets, which says nothing that they do not, is cut off.
     ///
     /// # Errors
     /// Names the field that is short, missing, out of range or beyond `limits`.
@@ -59,6 +60,8 @@ impl Config {
             &Sets { nal_type: NAL_PPS, field: "PPS", max: limits.pps_count },
             limits,
         )?;
+        let sets_end = record.len().saturating_sub(reader.remaining());
+        let end = if is_extension(reader) { record.len() } else { sets_end };
         let sps = sps::parse(sps, limits)?;
         let video = VideoConfig {
             codec: VideoCodec::Avc,
@@ -68,7 +71,7 @@ impl Config {
             pixel_aspect: sps.pixel_aspect,
             frame_rate: sps.frame_rate,
             colour: sps.colour,
-            record,
+            record: record.slice(..end),
         };
         Ok(Self { video, length_size })
     }
@@ -87,6 +90,13 @@ impl Config {
     pub fn into_video(self) -> VideoConfig {
         self.video
     }
+}
+
+/// Whether what is left of a record is what High profiles add: chroma format, two bit depths and SPS extensions.
+fn is_extension(mut tail: ByteReader<'_>) -> bool {
+    let count = tail.take(4).and_then(|fields| fields.last().copied());
+    let mut set = || tail.u16().and_then(|len| tail.take(len.into()));
+    count.is_some_and(|count| (0..count).all(|_| set().is_some()))
 }
 
 /// One of the two lists of parameter sets.

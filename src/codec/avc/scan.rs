@@ -2,8 +2,8 @@
 
 use crate::base::{BitReader, ByteReader};
 use crate::codec::rbsp::Rbsp;
-use crate::codec::{Error, nal};
-use crate::media::CodecLimits;
+use crate::codec::{Error, captions, nal, sei};
+use crate::media::{Captions, CodecLimits};
 
 /// NAL unit types (H.264 table 7-1).
 mod kind {
@@ -26,6 +26,8 @@ pub struct AccessUnit {
     pub recovery_point: bool,
     /// An SPS or PPS travels with the frame.
     pub parameter_sets: bool,
+    /// Captions that its SEI carries.
+    pub captions: Captions,
     /// NAL units in all.
     pub nals: usize,
 }
@@ -41,8 +43,14 @@ pub struct AccessUnit {
 /// [`Config::length_size`]: super::Config::length_size
 pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<AccessUnit, Error> {
     let mut reader = ByteReader::new(payload);
-    let mut unit =
-        AccessUnit { idr: true, intra: true, recovery_point: false, parameter_sets: false, nals: 0 };
+    let mut unit = AccessUnit {
+        idr: true,
+        intra: true,
+        recovery_point: false,
+        parameter_sets: false,
+        captions: Captions::default(),
+        nals: 0,
+    };
     let mut slices = false;
     while !reader.is_empty() {
         if unit.nals >= limits.nals {
@@ -58,7 +66,11 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
                 unit.idr &= unit_type == kind::IDR;
                 unit.intra &= is_intra(body);
             }
-            kind::SEI => unit.recovery_point |= has_recovery_point(body),
+            kind::SEI => sei::walk(body, |kind, payload| match kind {
+                sei::RECOVERY_POINT => unit.recovery_point = true,
+                sei::REGISTERED => unit.captions = unit.captions.with(captions::carried(payload)),
+                _ => {}
+            }),
             kind::SPS | kind::PPS => unit.parameter_sets = true,
             _ => {}
         }
@@ -75,34 +87,4 @@ fn is_intra(slice: &[u8]) -> bool {
     let mut bits = BitReader::new(head.get(..read).unwrap_or_default());
     let slice_type = bits.ue().and_then(|_first_mb| bits.ue());
     matches!(slice_type, Some(2 | 4 | 7 | 9))
-}
-
-/// Walks SEI messages (H.264 §7.3.2.3.1) for a recovery point.
-fn has_recovery_point(sei: &[u8]) -> bool {
-    const RECOVERY_POINT: u64 = 6;
-    let mut bytes = Rbsp::new(sei);
-    loop {
-        let Some(kind) = sei_number(&mut bytes) else { return false };
-        let Some(size) = sei_number(&mut bytes) else { return false };
-        if kind == RECOVERY_POINT {
-            return true;
-        }
-        for _ in 0..size {
-            if bytes.next().is_none() {
-                return false;
-            }
-        }
-    }
-}
-
-/// A number written as a run of 255s and a last byte below 255.
-fn sei_number(bytes: &mut Rbsp<'_>) -> Option<u64> {
-    let mut sum = 0_u64;
-    loop {
-        let byte = bytes.next()?;
-        sum = sum.saturating_add(u64::from(byte));
-        if byte != u8::MAX {
-            return Some(sum);
-        }
-    }
 }

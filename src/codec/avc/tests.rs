@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{AccessUnit, Config, scan};
 use crate::codec::Error;
-use crate::media::{CodecLimits, Colour, FrameRate, VideoConfig};
+use crate::media::{Captions, CodecLimits, Colour, FrameRate, VideoConfig};
 
 /// x264, High, 1280x720 at 25 fps.
 const HIGH: &str = "0164001fffe1001a6764001facd9805005bb011000000300100000030320f18319a001000668e978b2c8b0\
@@ -235,6 +235,16 @@ fn a_record_says_its_version_and_length_size() {
 }
 
 #[test]
+fn a_broken_tail_is_cut_off_and_a_whole_one_kept() {
+    // What High profiles add, with one SPS extension of two bytes.
+    let (plain, whole) =
+        (record(&[&sps(80, 45).u(2, 0).nal()], &[&PPS]), [0xFD, 0xF8, 0xF8, 1, 0, 2, 0x6D, 9]);
+    let kept =
+        |tail: &[u8]| parse(&[&plain[..], tail].concat()).unwrap().into_video().record.len() - plain.len();
+    assert_eq!((kept(&whole), kept(&whole[..3]), kept(&whole[..7]), kept(b"junk")), (8, 0, 0, 0));
+}
+
+#[test]
 fn parameter_sets_are_counted_and_measured() {
     let set = sps(80, 45).u(2, 0).nal();
     assert_eq!(parse(&record(&[], &[&PPS])), Err(Error::Missing { field: "SPS" }));
@@ -296,8 +306,14 @@ const SI: &[u8] = &[0x41, 0b1000_1010, 0x80];
 #[test]
 fn idr_and_intra_pictures_are_told_apart() {
     let unit = scanned(&[&[0x67, 1], &[0x68, 1], IDR, IDR]).unwrap();
-    let expected =
-        AccessUnit { idr: true, intra: true, recovery_point: false, parameter_sets: true, nals: 4 };
+    let expected = AccessUnit {
+        idr: true,
+        intra: true,
+        recovery_point: false,
+        parameter_sets: true,
+        captions: Captions::default(),
+        nals: 4,
+    };
     assert_eq!(unit, expected);
     let seen = |nals: &[&[u8]]| scanned(nals).map(|unit| (unit.idr, unit.intra)).unwrap();
     assert_eq!(seen(&[&[0x09, 0xF0], I]), (false, true));
@@ -325,6 +341,19 @@ fn a_recovery_point_is_found_among_other_messages() {
     assert!(!scanned(&[&[0x06, 5, 1, 6, 0x80], I]).unwrap().recovery_point);
     assert!(!scanned(&[&[0x06, 0xFF, 0xFF], I]).unwrap().recovery_point);
     assert!(!scanned(&[&[0x06, 5, 0xFF, 0xFF, 0xFF, 1], I]).unwrap().recovery_point);
+}
+
+#[test]
+fn captions_are_found_in_every_frame_that_has_them() {
+    // User data of GA94: two triplets, the first begins a channel and the second is not valid.
+    let data = b"\xB5\0\x31GA94\x03\x42\xFF\xFC\x1C\x20\xF9\0\0\xFF";
+    let user = [&[0x06, 5, 2, 1, 1, 4, data.len() as u8][..], data, &[0x80]].concat();
+    let found = scanned(&[&user, P]).unwrap().captions;
+    assert_eq!((found.channels().collect::<Vec<_>>(), found.services().count()), (vec![2], 0));
+    for cut in 0..user.len() {
+        // Wherever it is cut, the frame is still one.
+        assert!(scanned(&[&user[..cut.max(1)], P]).is_ok());
+    }
 }
 
 #[test]

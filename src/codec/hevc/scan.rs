@@ -1,8 +1,8 @@
 //! Scan: one walk over the NAL units of an access unit, which decides whether it is sound and where decoding can start.
 
 use crate::base::ByteReader;
-use crate::codec::{Error, nal};
-use crate::media::CodecLimits;
+use crate::codec::{Error, captions, nal, sei};
+use crate::media::{Captions, CodecLimits};
 
 /// NAL unit types (H.265 table 7-1).
 mod kind {
@@ -16,6 +16,7 @@ mod kind {
     pub(super) const LAST_SLICE: u8 = 31;
     pub(super) const VPS: u8 = 32;
     pub(super) const PPS: u8 = 34;
+    pub(super) const PREFIX_SEI: u8 = 39;
 }
 
 /// What an access unit holds.
@@ -29,6 +30,8 @@ pub struct AccessUnit {
     pub skipped: bool,
     /// A VPS, SPS or PPS travels with the frame.
     pub parameter_sets: bool,
+    /// Captions that its SEI carries.
+    pub captions: Captions,
     /// NAL units in all.
     pub nals: usize,
 }
@@ -47,6 +50,7 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
     let mut reader = ByteReader::new(payload);
     let mut nals = 0_usize;
     let mut parameter_sets = false;
+    let mut captions = Captions::default();
     let mut picture: Option<Slices> = None;
     while !reader.is_empty() {
         if nals >= limits.nals {
@@ -65,6 +69,11 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
                 slices.whole &= slices.kind == kind;
             }
             kind::VPS..=kind::PPS => parameter_sets = true,
+            kind::PREFIX_SEI if layer == 0 => sei::walk(body, |kind, payload| {
+                if kind == sei::REGISTERED {
+                    captions = captions.with(captions::carried(payload));
+                }
+            }),
             _ => {}
         }
     }
@@ -74,6 +83,7 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
         idr: whole && (kind == kind::IDR_W_RADL || kind == kind::IDR_N_LP),
         skipped: kind == kind::RASL_N || kind == kind::RASL_R,
         parameter_sets,
+        captions,
         nals,
     })
 }

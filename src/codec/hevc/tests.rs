@@ -251,6 +251,16 @@ fn decoding_starts_at_whole_idr_bla_and_cra_pictures_and_nowhere_else() {
 }
 
 #[test]
+fn captions_are_found_in_prefix_messages_of_the_base_layer() {
+    let data = b"\xB5\0\x31GA94\x03\x41\xFF\xFC\x94\x20\xFF";
+    let sei = |kind: u8, layer: u8| [&[kind << 1, layer << 3 | 1, 4, 14][..], data, &[0x80]].concat();
+    let found = |nals: &[Vec<u8>]| scanned(nals).unwrap().captions.channels().collect::<Vec<_>>();
+    assert_eq!(found(&[sei(39, 0), slice(1, 0, true)]), [1]);
+    assert!(found(&[sei(39, 1), slice(1, 0, true)]).is_empty(), "another layer");
+    assert!(found(&[slice(1, 0, true), sei(40, 0)]).is_empty(), "behind the picture they are no captions");
+}
+
+#[test]
 fn nal_units_are_counted_and_their_lengths_fit() {
     let limits = CodecLimits::default();
     let many = vec![slice(1, 0, true); limits.nals + 1];

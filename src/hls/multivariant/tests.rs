@@ -9,7 +9,8 @@ fn name() -> StreamName {
 }
 
 fn entry(builder: &Builder) -> Entry {
-    Entry { view: Arc::new(builder.view()), frame_rate: None, language: None }
+    let captions = Captions::default();
+    Entry { view: Arc::new(builder.view()), frame_rate: None, captions, language: None }
 }
 
 fn audio(index: u8) -> Builder {
@@ -41,6 +42,26 @@ fn video_with_audio_is_one_variant_with_a_group() {
     let mut video = entry(&Builder::video(1, 1));
     video.frame_rate = FrameRate::new(30_000, 1_001);
     assert_eq!(text(&[video, entry(&audio(0))]), include_str!("../../../tests/golden/multivariant.m3u8"));
+}
+
+#[test]
+fn captions_in_the_pictures_are_declared_in_one_group_of_every_variant() {
+    let mut video = entry(&Builder::video(1, 1));
+    video.captions = Captions::channel(1).with(Captions::channel(3));
+    let said = text(&[video.clone(), entry(&audio(0))]);
+    assert!(said.starts_with("#EXTM3U\n#EXT-X-VERSION:6\n"), "{said}");
+    let line =
+        |id, rest| format!("#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"{id}\",{rest}\n");
+    assert!(said.contains(&line("CC1", "AUTOSELECT=YES,INSTREAM-ID=\"CC1\"")), "{said}");
+    assert!(said.contains(&line("CC3", "INSTREAM-ID=\"CC3\"")), "{said}");
+    assert!(said.contains(",CLOSED-CAPTIONS=\"captions\"\n") && !said.contains("NONE"), "{said}");
+    // Services came with version 7 (RFC 8216bis §8).
+    video.captions = video.captions.with(Captions::service(2));
+    let said = text(&[video]);
+    assert!(
+        said.starts_with("#EXTM3U\n#EXT-X-VERSION:7\n") && said.contains(",INSTREAM-ID=\"SERVICE2\"\n"),
+        "{said}"
+    );
 }
 
 #[test]

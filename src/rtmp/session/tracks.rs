@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::codec::{self, Video, aac};
+use super::pictures::Pictures;
+use super::sounds::Sounds;
 use crate::flv::{self, FourCc, Packet, PacketKind};
-use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll, VideoCodec};
+use crate::media::{Captions, CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
@@ -20,24 +21,22 @@ pub(super) struct Media {
     clock: Unroll,
     /// Bad frames of late.
     pub(super) bad: Tally,
-    video: Option<Pictures>,
-    audio: Slot,
+    video: Pictures,
+    audio: Sounds,
     /// Refusals that were told already.
     told: Vec<Told>,
 }
 
-/// The one track of pictures, once there is a good configuration.
-struct Pictures {
-    codec: VideoCodec,
-    record: Bytes,
-    video: Video,
-}
-
-/// The one track of sound.
-#[derive(Default)]
-struct Slot {
-    /// Its configuration record, once there is a good one.
-    record: Option<Bytes>,
+/// A frame that is what its codec says.
+pub(super) struct Seen {
+    /// Whether decoding can start there.
+    pub(super) key: bool,
+    /// Its bytes as a sample holds them.
+    pub(super) payload: Bytes,
+    /// The track's configuration, when the frame made it known or changed it.
+    pub(super) config: Option<CodecConfig>,
+    /// All captions of the track, when the frame has some that no other had.
+    pub(super) captions: Option<Captions>,
 }
 
 /// A refusal that holds for as long as the publish.
@@ -47,17 +46,7 @@ enum Told {
     Extra(TrackKind, u8),
     NoConfig(TrackKind),
     Legacy(TrackKind, u8),
-}
-
-/// What to do with a frame.
-enum Verdict {
-    Good {
-        key: bool,
-        payload: Bytes,
-    },
-    /// Nobody can use it: what it takes to describe its track has not come yet.
-    Early,
-    Bad(Discard),
+    Channels(u8, u8),
 }
 
 impl Media {
@@ -65,8 +54,8 @@ impl Media {
         Self {
             clock: Unroll::default(),
             bad: Tally::new(Duration::from_secs(10)),
-            video: None,
-            audio: Slot::default(),
+            video: Pictures::default(),
+            audio: Sounds::new(),
             told: Vec::new(),
         }
     }
@@ -99,44 +88,37 @@ impl Media {
         }
         let known = match kind {
             TrackKind::Video => packet.codec.video().is_some(),
-            TrackKind::Audio => packet.codec == FourCc::AAC,
+            TrackKind::Audio => packet.codec.audio().is_some(),
         };
         if !known {
             self.tell(Told::Codec(kind, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
+        if packet.codec.audio().is_some_and(|codec| !self.audio.turn(codec, &packet.kind, limits)) {
+            self.tell(Told::Codec(kind, packet.codec), track, Discard::Stray(packet.codec), outbox);
+            return true;
+        }
         match packet.kind {
             PacketKind::SequenceStart(record) => self.configure(track, packet.codec, record, limits, outbox),
+            PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
             PacketKind::Frames { cts, key, payload, .. } => {
-                if !self.configured(kind, packet.codec) {
+                if !self.ready(packet.codec) {
                     self.tell(Told::NoConfig(kind), track, Discard::NoConfig, outbox);
                     return true;
                 }
-                match self.judge(track, key, payload, limits, outbox) {
-                    Verdict::Good { key, payload } => {
-                        outbox.push(Output::Frame(Frame {
-                            track,
-                            dts: Ticks::millis(time),
-                            cts: i64::from(cts),
-                            duration: None,
-                            key,
-                            payload,
-                            arrival: now,
-                        }));
-                        true
-                    }
-                    Verdict::Early => true,
-                    Verdict::Bad(reason) => {
-                        outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                        false
-                    }
-                }
+                let frame = Frame {
+                    track,
+                    dts: Ticks::millis(time),
+                    cts: i64::from(cts),
+                    duration: None,
+                    key,
+                    payload,
+                    arrival: now,
+                };
+                self.judge(frame, limits, outbox)
             }
             // The configuration stays: what comes next either repeats it or brings its own.
-            PacketKind::SequenceEnd
-            | PacketKind::Metadata(_)
-            | PacketKind::Mpeg2TsStart(_)
-            | PacketKind::MultichannelConfig(_) => true,
+            PacketKind::SequenceEnd | PacketKind::Metadata(_) | PacketKind::Mpeg2TsStart(_) => true,
         }
     }
 
@@ -159,17 +141,11 @@ impl Media {
     }
 
     /// Whether frames of `codec` can be read.
-    fn configured(&self, kind: TrackKind, codec: FourCc) -> bool {
-        match kind {
-            TrackKind::Video => {
-                self.video.as_ref().is_some_and(|pictures| codec.video() == Some(pictures.codec))
-            }
-            TrackKind::Audio => self.audio.record.is_some(),
-        }
+    fn ready(&self, codec: FourCc) -> bool {
+        codec.video().map_or_else(|| self.audio.ready(), |codec| self.video.ready(codec))
     }
 
-    /// Takes a configuration record; a repetition of the one in force says nothing new, and a bad one leaves it
-    /// in force.
+    /// Takes a configuration record; `false` when it was bad.
     fn configure(
         &mut self,
         track: TrackId,
@@ -179,79 +155,61 @@ impl Media {
         outbox: &mut Outbox,
     ) -> bool {
         let taken = match codec.video() {
-            Some(codec) => self.configure_video(codec, record, limits),
-            None => self.configure_audio(record, limits),
+            Some(codec) => self.video.declare(codec, record, limits),
+            None => self.audio.declare(record, limits),
         };
         match taken {
             Ok(config) => {
-                if let Some(config) = config {
-                    outbox.push(Output::Track(Track { id: track, config }));
-                }
+                self.announce(track, config, outbox);
                 true
             }
-            Err(fault) => {
-                let reason = Discard::Config(fault);
-                outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                false
-            }
+            Err(fault) => discard(track, Discard::Config(fault), outbox),
         }
     }
 
-    /// What is new, if it is known yet.
-    fn configure_video(
-        &mut self,
-        codec: VideoCodec,
-        record: Bytes,
-        limits: &CodecLimits,
-    ) -> Result<Option<CodecConfig>, codec::Error> {
-        if self.video.as_ref().is_some_and(|known| known.codec == codec && known.record == record) {
-            return Ok(None);
-        }
-        let video = Video::parse(codec, record.clone(), limits)?;
-        let config = video.config().cloned().map(CodecConfig::Video);
-        self.video = Some(Pictures { codec, record, video });
-        Ok(config)
-    }
-
-    /// What is new.
-    fn configure_audio(
-        &mut self,
-        record: Bytes,
-        limits: &CodecLimits,
-    ) -> Result<Option<CodecConfig>, codec::Error> {
-        if self.audio.record.as_ref() == Some(&record) {
-            return Ok(None);
-        }
-        let config = aac::Config::parse(record.clone(), limits)?.into_audio();
-        self.audio.record = Some(record);
-        Ok(Some(CodecConfig::Audio(config)))
-    }
-
-    /// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
-    /// is taken only where nothing says otherwise: some encoders call every frame a keyframe.
-    fn judge(
-        &mut self,
-        track: TrackId,
-        declared: bool,
-        payload: Bytes,
-        limits: &CodecLimits,
-        outbox: &mut Outbox,
-    ) -> Verdict {
-        let pictures = match (track.kind, &mut self.video) {
-            (TrackKind::Video, Some(pictures)) => pictures,
-            (TrackKind::Video, None) => return Verdict::Early,
-            (TrackKind::Audio, _) => return Verdict::Good { key: true, payload },
+    /// Hands on a frame that is what its codec says; `false` when it is not.
+    fn judge(&mut self, mut frame: Frame, limits: &CodecLimits, outbox: &mut Outbox) -> bool {
+        let track = frame.track;
+        let payload = std::mem::take(&mut frame.payload);
+        let seen = match track.kind {
+            TrackKind::Video => self.video.see(payload, frame.key, limits),
+            TrackKind::Audio => self.audio.see(payload),
         };
-        match pictures.video.take(payload, declared, limits) {
-            Ok(picture) => {
-                let Some(config) = pictures.video.config() else { return Verdict::Early };
-                if picture.reconfigured {
-                    let config = CodecConfig::Video(config.clone());
-                    outbox.push(Output::Track(Track { id: track, config }));
-                }
-                Verdict::Good { key: picture.key, payload: picture.payload }
+        match seen {
+            Ok(Some(Seen { key, payload, config, captions })) => {
+                self.announce(track, config, outbox);
+                captions.into_iter().for_each(|all| outbox.push(Output::Captions(track, all)));
+                outbox.push(Output::Frame(Frame { key, payload, ..frame }));
+                true
             }
-            Err(fault) => Verdict::Bad(Discard::Frame(fault)),
+            Ok(None) => true,
+            Err(fault) => discard(track, Discard::Frame(fault), outbox),
+        }
+    }
+
+    /// Tells the configuration if there is a new one.
+    fn announce(&mut self, track: TrackId, config: Option<CodecConfig>, outbox: &mut Outbox) {
+        let Some(config) = config else { return };
+        self.compare(track, outbox);
+        outbox.push(Output::Track(Track { id: track, config }));
+    }
+
+    /// Takes a multichannel configuration; `false` when it is none.
+    fn speakers(&mut self, track: TrackId, body: &[u8], outbox: &mut Outbox) -> bool {
+        match self.audio.speakers(body) {
+            Ok(()) => {
+                self.compare(track, outbox);
+                true
+            }
+            Err(fault) => discard(track, Discard::Tag(fault), outbox),
+        }
+    }
+
+    /// Says it once when the sound has other channels than were declared.
+    fn compare(&mut self, track: TrackId, outbox: &mut Outbox) {
+        let mismatch = self.audio.mismatch().filter(|_| track.kind == TrackKind::Audio);
+        if let Some((declared, coded)) = mismatch {
+            self.tell(Told::Channels(declared, coded), track, Discard::Channels { declared, coded }, outbox);
         }
     }
 
@@ -261,4 +219,10 @@ impl Media {
             outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
         }
     }
+}
+
+/// Leaves out what was bad: `false`.
+fn discard(track: TrackId, reason: Discard, outbox: &mut Outbox) -> bool {
+    outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
+    false
 }

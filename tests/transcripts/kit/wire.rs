@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use rillcast::flv::amf0::{self, Value};
 use rillcast::flv::mux::{self, Form};
-use rillcast::media::VideoCodec;
+use rillcast::media::{AudioCodec, VideoCodec};
 
 /// A message to be written as chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ pub(crate) fn avc_config(time: u32) -> Wire {
 }
 
 pub(crate) fn aac_config(time: u32) -> Wire {
-    audio(time, mux::audio_start(Form::Legacy, AAC_RECORD))
+    audio(time, mux::audio_start(Form::Legacy, AudioCodec::Aac, AAC_RECORD).unwrap())
 }
 
 pub(crate) fn key_frame(time: u32, fill: &[u8]) -> Wire {
@@ -154,7 +154,7 @@ pub(crate) fn inter_frame(time: u32, fill: &[u8]) -> Wire {
 }
 
 pub(crate) fn sound(time: u32, fill: &[u8]) -> Wire {
-    audio(time, mux::audio_frame(Form::Legacy, fill))
+    audio(time, mux::audio_frame(Form::Legacy, AudioCodec::Aac, fill))
 }
 
 /// `@setDataFrame` with `onMetaData`, as encoders send it.

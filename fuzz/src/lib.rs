@@ -1,0 +1,144 @@
+//! What the fuzz targets do with their input. Each must end soon, in the same words for the same bytes, and never by a
+//! panic; what is taken must be fit to be packaged.
+
+use bytes::Bytes;
+use rillcast::codec::{self, Sound, Video};
+use rillcast::flv::{Packet, PacketKind, Tag, TagKind};
+use rillcast::media::{AudioCodec, CodecConfig, CodecLimits, Track, TrackId, VideoCodec};
+use rillcast::{cmaf, flv};
+
+/// A file of a corpus: its target and its bytes.
+pub type Seed = (&'static str, Vec<u8>);
+
+/// A video codec: a configuration record behind its length (16 bits), and a frame after it, twice.
+pub fn video(codec: VideoCodec, data: &[u8]) {
+    let Some((record, frame)) = halves(data) else { return };
+    let limits = CodecLimits::default();
+    let Ok(mut video) = Video::parse(codec, record, &limits) else { return };
+    described(&video);
+    for declared in [false, true] {
+        if let Ok(picture) = video.take(frame.clone(), declared, &limits) {
+            assert!(picture.payload.len() <= frame.len());
+            assert!(!picture.reconfigured || video.config().is_some());
+        }
+        described(&video);
+    }
+}
+
+fn described(video: &Video) {
+    let Some(config) = video.config() else { return };
+    assert!(config.width > 0 && config.height > 0);
+    assert!(config.pixel_aspect.0 > 0 && config.pixel_aspect.1 > 0);
+    assert!(!config.codecs.contains(['"', ',', '\n']));
+    packaged(TrackId::VIDEO, CodecConfig::Video(config.clone()));
+}
+
+/// An audio codec: a sequence header behind its length (16 bits), and a frame after it, twice.
+pub fn audio(codec: AudioCodec, data: &[u8]) {
+    let Some((header, frame)) = halves(data) else { return };
+    let mut sound = Sound::new(codec);
+    let _declared = sound.declare(header, &CodecLimits::default()).is_ok();
+    for _ in 0..2 {
+        let heard = sound.hear(&frame).is_ok();
+        let Some(config) = sound.config() else { continue };
+        assert!(config.channels > 0 && config.frame_samples > 0);
+        let samples = codec::samples(config, &frame);
+        assert!(samples != Ok(0));
+        assert!(!heard || samples.is_ok(), "a frame that was heard can be measured");
+        packaged(TrackId::AUDIO, CodecConfig::Audio(config.clone()));
+    }
+}
+
+/// A tag's body, enhanced or not: what comes out is a part of what went in, and says the same again.
+pub fn tag(kind: TagKind, data: &[u8]) {
+    let body = Bytes::copy_from_slice(data);
+    let parsed = Tag::parse(kind, body.clone());
+    assert_eq!(parsed, Tag::parse(kind, body.clone()));
+    let (Ok(Tag::Video(packets)) | Ok(Tag::Audio(packets))) = parsed else { return };
+    let mut carried = 0;
+    for Packet { kind, .. } in packets {
+        carried += match kind {
+            PacketKind::SequenceStart(bytes)
+            | PacketKind::Frames { payload: bytes, .. }
+            | PacketKind::Metadata(bytes)
+            | PacketKind::MultichannelConfig(bytes)
+            | PacketKind::Mpeg2TsStart(bytes) => bytes.len(),
+            PacketKind::SequenceEnd => 0,
+        };
+    }
+    assert!(carried <= data.len(), "no byte is in two packets");
+}
+
+fn halves(data: &[u8]) -> Option<(Bytes, Bytes)> {
+    let (length, rest) = data.split_at_checked(2)?;
+    let length = usize::from(u16::from_be_bytes(length.try_into().ok()?));
+    let (first, second) = rest.split_at_checked(length)?;
+    Some((Bytes::copy_from_slice(first), Bytes::copy_from_slice(second)))
+}
+
+fn packaged(id: TrackId, config: CodecConfig) {
+    let init = cmaf::init(&Track { id, config });
+    assert!(init.is_ok(), "a configuration that is taken can be packaged: {:?}", init.err());
+}
+
+/// What a file of FLV gives to begin from: every kind of tag once, and the configuration of each track with its first
+/// frames.
+pub fn seeds(file: &[u8]) -> Vec<Seed> {
+    let (mut seeds, mut starts) = (Vec::new(), Vec::<(&'static str, Vec<u8>, usize)>::new());
+    let Ok(tags) = flv::File::open(Bytes::copy_from_slice(file)) else { return seeds };
+    for tag in tags.flatten() {
+        let target = match tag.kind {
+            TagKind::Video => "video_tag",
+            TagKind::Audio => "audio_tag",
+            TagKind::Script => continue,
+        };
+        // Tags of more than this teach nothing more.
+        if tag.body.len() <= 2_048 && seeds.len() < 200 {
+            seeds.push((target, tag.body.to_vec()));
+        }
+        let (Ok(Tag::Video(packets)) | Ok(Tag::Audio(packets))) = Tag::parse(tag.kind, tag.body) else {
+            continue;
+        };
+        for packet in packets {
+            let Some(name) = name(&packet) else { continue };
+            let known = starts.iter().position(|(known, ..)| *known == name);
+            match packet.kind {
+                PacketKind::SequenceStart(record) => starts.push((name, record.to_vec(), 0)),
+                PacketKind::Frames { payload, .. } => {
+                    let at = known.unwrap_or_else(|| {
+                        starts.push((name, Vec::new(), 0));
+                        starts.len() - 1
+                    });
+                    let (_, record, count) = &mut starts[at];
+                    *count += 1;
+                    if *count <= 4 {
+                        let length = (record.len() as u16).to_be_bytes();
+                        let frame = &payload[..payload.len().min(4_096)];
+                        seeds.push((name, [&length, &record[..], frame].concat()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    seeds
+}
+
+fn name(packet: &Packet) -> Option<&'static str> {
+    let video = packet.codec.video().map(|codec| match codec {
+        VideoCodec::Avc => "avc",
+        VideoCodec::Hevc => "hevc",
+        VideoCodec::Av1 => "av1",
+        VideoCodec::Vp9 => "vp9",
+    });
+    video.or_else(|| {
+        packet.codec.audio().map(|codec| match codec {
+            AudioCodec::Aac => "aac",
+            AudioCodec::Opus => "opus",
+            AudioCodec::Flac => "flac",
+            AudioCodec::Ac3 => "ac3",
+            AudioCodec::Eac3 => "eac3",
+            AudioCodec::Mp3 => "mp3",
+        })
+    })
+}
