@@ -105,11 +105,11 @@ impl Encoder {
         Self::start_file(at, path, "bbb_720p25_avc_aac.mp4")
     }
 
-    /// The same with another clip of the fixtures.
+    /// The same with another clip, of the fixtures where its path is relative.
     pub(crate) fn start_file(at: SocketAddr, path: &str, clip: &str) -> Self {
-        let file = format!("{}/fixtures/{clip}", env!("CARGO_MANIFEST_DIR")).into();
+        let file = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")).join(clip);
         let url = format!("rtmp://{at}/live/{path}");
-        let options = publish::Options { file, url, repeat: true };
+        let options = publish::Options { file, url, ca: None, repeat: true };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(publish::run(options, async {
             let _ = stopped.await;
