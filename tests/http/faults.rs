@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::rig::{Encoder, Server, get, metric, playable, settings};
 use crate::swallow::Swallow;
-use crate::tls_rig::secure;
+use crate::tls_rig::{BOTH, client, secure, shake};
 use crate::transitions::{playlist, until};
 use crate::transports::{Player, Transport, hint, open_msn};
 
@@ -113,8 +113,9 @@ async fn a_peer_that_does_not_read_what_it_asks_for_is_closed() {
     reaches(&server, "rillcast_rtmp_connections", 0, SECOND).await;
 }
 
-/// Hostile case 20: half a thousand hellos a second from peers that go no further, beside a stream that is played
-/// over TLS. The time between two parts stays what it was, with room for a busy machine.
+/// Hostile case 20: half a thousand hellos a second from peers that go no further, beside a stream that is played.
+/// The time between two parts stays what it was, with room for a busy machine. Where the cryptography is built without
+/// optimisation there are as many as keep half a core busy, if that is fewer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_hellos_leaves_the_cadence_of_parts_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,6 +125,11 @@ async fn a_flood_of_hellos_leaves_the_cadence_of_parts_alone() {
     let player = Player::new(Transport::Http1Tls, &server, folder.path());
     until(&player, &media, "\nseg-").await;
     let https = server.at.https.unwrap();
+    let (began, client) = (Instant::now(), client(&folder.path().join("self-signed.crt"), &[], BOTH));
+    for _ in 0..5 {
+        shake(&client, TcpStream::connect(https).await.unwrap()).await.unwrap();
+    }
+    let in_a_tick = (0.05 / began.elapsed().as_secs_f64()).clamp(1.0, 10.0) as usize;
     let flood = tokio::spawn(async move {
         let provider = std::sync::Arc::new(rustls_graviola::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider);
@@ -137,7 +143,7 @@ async fn a_flood_of_hellos_leaves_the_cadence_of_parts_alone() {
         let mut tick = tokio::time::interval(SECOND / 50);
         for _ in 0..200 {
             tick.tick().await;
-            for _ in 0..10 {
+            for _ in 0..in_a_tick {
                 let mut socket = TcpStream::connect(https).await.unwrap();
                 socket.write_all(&hello).await.unwrap();
                 held.push(socket);
@@ -145,7 +151,6 @@ async fn a_flood_of_hellos_leaves_the_cadence_of_parts_alone() {
         }
         held.len()
     });
-    // An established connection: one player that waits for part after part. New ones wait for a place among the rest.
     let plain = Player::new(Transport::Http1, &server, folder.path());
     let (mut gaps, mut last) = (Vec::new(), None::<Instant>);
     while !flood.is_finished() {
@@ -155,9 +160,9 @@ async fn a_flood_of_hellos_leaves_the_cadence_of_parts_alone() {
         let now = Instant::now();
         gaps.extend(last.replace(now).map(|last| now - last));
     }
-    assert_eq!(flood.await.unwrap(), 2_000);
+    assert_eq!(flood.await.unwrap(), 200 * in_a_tick);
     let worst = gaps.iter().max().unwrap();
-    assert!(gaps.len() >= 5 && *worst < 5 * PART * 3 / 2, "{gaps:?}");
+    assert!(gaps.len() >= 5 && *worst < 5 * PART * 3 / 2, "{in_a_tick} hellos each 20 ms: {gaps:?}");
     reaches(&server, "rillcast_publishers", 1, SECOND).await;
     encoder.stop().await;
     server.stop().await;
@@ -205,13 +210,16 @@ async fn what_an_encoder_sends_after_it_was_taken_over_is_in_no_part() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(Settings { takeover: Takeover::Always, ..secure(folder.path()) }).await;
     let player = Player::new(Transport::Http1, &server, folder.path());
-    let first = Encoder::start_file(server.at.rtmp, "cam", clips[0]);
+    let way = Swallow::to(server.at.rtmp, None).await;
+    let first = Encoder::start_file(way.at, "cam", clips[0]);
     let media = playable(&server, "cam").await;
     until(&player, &media, "\nseg-").await;
+    way.deafen();
     let second = Encoder::start_file(server.at.rtmp, "cam", clips[1]);
     let state = until(&player, &media, "#EXT-X-MAP:URI=\"init-1.mp4\"").await;
-    let told = first.refused().await;
-    assert!(told.contains("taken over"), "{told}");
+    // It has not been told, and sends on until its connection is closed.
+    let lost = first.refused().await;
+    assert!(!lost.contains("taken over"), "{lost}");
     let open = open_msn(&state);
     let ask = format!("{media}media.m3u8?_HLS_msn={}", open + 1);
     let state = player.get(&ask).await;

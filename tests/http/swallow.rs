@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct Swallow {
     pub(crate) at: SocketAddr,
     swallowing: Arc<AtomicBool>,
+    deaf: Arc<AtomicBool>,
 }
 
 impl Swallow {
@@ -19,14 +20,20 @@ impl Swallow {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let swallowing = Arc::new(AtomicBool::new(false));
-        let state = Arc::clone(&swallowing);
+        let deaf = Arc::new(AtomicBool::new(false));
+        let (state, mute) = (Arc::clone(&swallowing), Arc::clone(&deaf));
         tokio::spawn(async move {
             while let Ok((peer, _)) = listener.accept().await {
                 let server = TcpStream::connect(to).await.unwrap();
-                tokio::spawn(between(peer, server, word, Arc::clone(&state)));
+                tokio::spawn(between(peer, server, word, Arc::clone(&state), Arc::clone(&mute)));
             }
         });
-        Self { at, swallowing }
+        Self { at, swallowing, deaf }
+    }
+
+    /// From now on the server's peers hear nothing of it any more, while what they send gets through.
+    pub(crate) fn deafen(&self) {
+        self.deaf.store(true, Ordering::Release);
     }
 
     /// From now on nothing gets through, either way; connections stay as they are.
@@ -40,6 +47,7 @@ async fn between(
     server: TcpStream,
     word: Option<&'static str>,
     swallowing: Arc<AtomicBool>,
+    deaf: Arc<AtomicBool>,
 ) {
     let ((mut up, mut to_peer), (mut down, mut to_server)) = (peer.into_split(), server.into_split());
     let state = Arc::clone(&swallowing);
@@ -62,13 +70,17 @@ async fn between(
             let said = |word: &str| tail.windows(word.len()).any(|window| window == word.as_bytes());
             if word.is_some_and(said) {
                 swallowing.store(true, Ordering::Release);
-            } else if swallowing.load(Ordering::Acquire) {
+            } else if swallowing.load(Ordering::Acquire) || deaf.load(Ordering::Acquire) {
                 continue;
             }
             tail.drain(..tail.len().saturating_sub(64));
             if to_peer.write_all(&buffer[..n]).await.is_err() {
                 break;
             }
+        }
+        // Who hears nothing does not hear of the end either.
+        if deaf.load(Ordering::Acquire) {
+            std::future::pending::<()>().await;
         }
     };
     tokio::select! {
