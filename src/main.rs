@@ -27,11 +27,14 @@ enum Command {
     Publish {
         /// An MP4 file with H.264 and AAC, or an FLV file, which may hold other sound.
         file: PathBuf,
-        /// Where to: rtmp://HOST/live/NAME?key=KEY, or rtmp://HOST/live/KEY.
+        /// Where to: rtmp://HOST/live/NAME?key=KEY, or rtmp://HOST/live/KEY; rtmps:// for TLS.
         url: String,
         /// Begin again at the end, without a seam, until stopped.
         #[arg(long)]
         repeat: bool,
+        /// Trust the certificate authorities in this file (PEM) instead of the system's, for rtmps://.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
     },
     /// Follow an HLS stream as a strict player would, and report every rule that it breaks.
     Inspect {
@@ -165,7 +168,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => Ok(start(serve.settings().map_err(server::Error::from)?)?),
         Command::Check(serve) => Ok(check(&serve.settings().map_err(server::Error::from)?)?),
-        Command::Publish { file, url, repeat } => send(publish::Options { file, url, repeat }),
+        Command::Publish { file, url, repeat, ca } => send(publish::Options { file, url, ca, repeat }),
         Command::Inspect { url, span, json, ca } => judge(inspect::Options { url, span, json, ca }),
         Command::Key { hash } => Ok(key(hash)?),
         Command::Completions { shell } => {

@@ -6,6 +6,8 @@
 mod changes;
 #[path = "continuity/kills.rs"]
 mod kills;
+#[path = "continuity/races.rs"]
+mod races;
 #[path = "sim/source.rs"]
 #[allow(dead_code, reason = "shared with the simulation")]
 mod source;

@@ -12,8 +12,12 @@
 mod captions;
 #[path = "http/continuity.rs"]
 mod continuity;
+#[path = "http/crowds.rs"]
+mod crowds;
 #[path = "http/cues.rs"]
 mod cues;
+#[path = "http/faults.rs"]
+mod faults;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/hostile.rs"]
@@ -22,10 +26,14 @@ mod hostile;
 mod ingest;
 #[path = "http/playback.rs"]
 mod playback;
+#[path = "http/ranges.rs"]
+mod ranges;
 #[path = "http/rig.rs"]
 mod rig;
 #[path = "http/routes.rs"]
 mod routes;
+#[path = "http/swallow.rs"]
+mod swallow;
 #[path = "http/tls.rs"]
 mod tls;
 #[path = "http/tls_rig.rs"]
@@ -34,3 +42,5 @@ mod tls_rig;
 mod transitions;
 #[path = "http/transports.rs"]
 mod transports;
+#[path = "http/windows.rs"]
+mod windows;

@@ -35,7 +35,7 @@ fn packaged(track: &ClipTrack) -> Bytes {
         sync: s.key,
     };
     let samples: Vec<Sample> = track.samples.iter().map(sample).collect();
-    let mut file = cmaf::init(&track.track).unwrap().to_vec();
+    let mut file = cmaf::init(&track.track, track.track.timescale()).unwrap().to_vec();
     file.extend_from_slice(&ChunkHead { sequence: 1, decode_time: 0 }.write(&samples));
     track.samples.iter().for_each(|sample| file.extend_from_slice(&sample.payload));
     file.into()
@@ -69,7 +69,7 @@ fn sample_entries_hold_the_record_colour_and_shape() {
     for file in FILES {
         let clip = Clip::parse(Bytes::from_static(file)).unwrap();
         let (track, video) = pictures(&clip);
-        let (visual, colr, pasp) = match entry(&cmaf::init(&track.track).unwrap()) {
+        let (visual, colr, pasp) = match entry(&cmaf::init(&track.track, track.track.timescale()).unwrap()) {
             Codec::Hvc1(hvc1) => {
                 let complete = hvc1.hvcc.arrays.iter().all(|array| array.completeness);
                 assert!(complete && hvc1.hvcc.arrays.len() == 3 && video.codec == VideoCodec::Hevc);
@@ -118,7 +118,7 @@ proptest! {
             let _ = taken.take(track.samples[0].payload.clone(), true, &limits);
             if let Some(config) = taken.config() {
                 let track = Track { id: TrackId::VIDEO, config: CodecConfig::Video(config.clone()) };
-                let init = cmaf::init(&track);
+                let init = cmaf::init(&track, track.timescale());
                 prop_assert!(init.is_ok(), "{:?}", init.err());
             }
         }

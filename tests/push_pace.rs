@@ -4,8 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use rillcast::media::TrackKind;
+use bytes::{Bytes, BytesMut};
+use rillcast::flv::TagKind;
+use rillcast::flv::amf0::{self, Value};
+use rillcast::flv::mux::{self, Form};
+use rillcast::media::{CodecConfig, TrackKind, VideoCodec};
 use rillcast::push::{Clip, Pace};
 
 const LOOPING: &[u8] = include_bytes!("../fixtures/bbb_720p25_avc_aac.mp4");
@@ -111,4 +114,69 @@ fn nothing_is_sent_before_its_time() {
     // Pictures at 0, 40, … 1000; sound at 80, 101.3, … 997.3.
     assert_eq!(sent, 26 + 44);
     assert_eq!(pace.due(), Some(now + Duration::from_millis(1_019)));
+}
+
+/// A second of pictures from 500 ms on, as an FLV file with script tags at these times.
+fn with_scripts(scripts: &[(u32, &str)]) -> Arc<Clip> {
+    let clip = clip(SURROUND);
+    let video = &clip.tracks()[0];
+    let CodecConfig::Video(config) = &video.track.config else { panic!("video comes first") };
+    let start = mux::video_start(Form::Legacy, VideoCodec::Avc, &config.record);
+    let mut tags = vec![(0, TagKind::Video, start)];
+    for (n, sample) in (0..25).zip(&video.samples) {
+        let body = mux::video_frame(Form::Legacy, VideoCodec::Avc, 0, sample.key, &sample.payload);
+        tags.push((500 + n * 40, TagKind::Video, body));
+    }
+    for (time, name) in scripts {
+        let mut body = BytesMut::new();
+        amf0::write(&mut body, &Value::String(name));
+        amf0::write(&mut body, &Value::Object(vec![("name", Value::String("x"))]));
+        tags.push((*time, TagKind::Script, body.freeze()));
+    }
+    tags.sort_by_key(|(time, ..)| *time);
+    let mut out = mux::file_header(false, true).to_vec();
+    for (time, kind, body) in tags {
+        out.extend(mux::file_tag(kind, time, &body).unwrap());
+    }
+    Arc::new(Clip::parse(out.into()).unwrap())
+}
+
+/// The times of everything that is sent before `end`: messages (true) and samples.
+fn sent(clip: &Arc<Clip>, looping: bool, end: u64) -> Vec<(i64, bool)> {
+    let now = origin();
+    let mut pace = Pace::new(Arc::clone(clip), looping, now);
+    let mut sent = Vec::new();
+    while let Some(at) = pace.due().filter(|at| *at < now + Duration::from_millis(end)) {
+        let (dts, message) = match pace.message(at) {
+            Some((dts, _)) => (dts, true),
+            None => (pace.next(at).unwrap().dts, false),
+        };
+        assert_eq!(at, now + Duration::from_millis(dts as u64));
+        sent.push((dts, message));
+    }
+    sent
+}
+
+#[test]
+fn messages_of_a_file_are_sent_between_its_samples_and_in_every_lap() {
+    let scripts = [
+        (0, "onMetaData"),
+        (100, "onCuePoint"),
+        (620, "onTextData"),
+        (640, "@setDataFrame"),
+        (1_700, "onCuePoint"),
+    ];
+    let clip = with_scripts(&scripts);
+    assert_eq!(clip.messages().len(), 3, "what is said of the file itself is left out");
+    let times = |sent: &[(i64, bool)]| -> Vec<i64> {
+        sent.iter().filter(|(_, message)| *message).map(|(dts, _)| *dts).collect()
+    };
+    // What comes before the first picture comes with it; what follows the last one is still sent.
+    let once = sent(&clip, false, 60_000);
+    assert_eq!(times(&once), [0, 120, 1_200]);
+    assert!(once.is_sorted_by_key(|(dts, _)| *dts) && once.len() == 25 + 3);
+    // In a loop the last one lies past the end of a lap.
+    let laps = sent(&clip, true, 2_500);
+    assert_eq!(times(&laps), [0, 120, 1_000, 1_120, 2_000, 2_120]);
+    assert!(laps.is_sorted_by_key(|(dts, _)| *dts) && laps.len() == 63 + 6, "{}", laps.len());
 }

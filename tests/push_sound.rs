@@ -59,6 +59,13 @@ fn entry(init: &[u8]) -> (String, Vec<u8>) {
     (kind, init[inner + 4..inner + size(inner)].to_vec())
 }
 
+/// The initialisation section of a clip's sound.
+fn init(name: &str) -> Bytes {
+    let clip = clip(name);
+    let sound = &clip.tracks()[1].track;
+    cmaf::init(sound, sound.timescale()).unwrap()
+}
+
 #[test]
 fn sample_entries_are_those_of_the_standards() {
     let expected: [(&str, &str, &[u8]); 5] = [
@@ -71,13 +78,12 @@ fn sample_entries_are_those_of_the_standards() {
         ("legacy_mp3", "mp4a", b"esds"),
     ];
     for (name, kind, config) in expected {
-        let init = cmaf::init(&clip(name).tracks()[1].track).unwrap();
-        let (found, inner) = entry(&init);
+        let (found, inner) = entry(&init(name));
         assert_eq!(found, kind, "{name}");
         assert!(inner.starts_with(config), "{name}: {:02x?}", &inner);
     }
     let object_type = |name| {
-        let (_, esds) = entry(&cmaf::init(&clip(name).tracks()[1].track).unwrap());
+        let (_, esds) = entry(&init(name));
         // DecoderConfigDescriptor: its tag, its size, the object type, and the stream type of sound.
         let at = esds.windows(3).position(|three| three[0] == 4 && three[2] != 0 && three[1] >= 13).unwrap();
         esds[at + 2]

@@ -9,9 +9,10 @@ mod source;
 #[path = "sim/watch.rs"]
 mod watch;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rillcast::live::{Error, Expect, Notice, Registry, Settings};
+use rillcast::live::{Error, Expect, Generation, Notice, Publisher, Registry, Settings};
 use rillcast::media::{Now, StreamName, Ticks, Timescale, TrackId, WallTime, rescale};
 use source::{Sent, Source, epoch};
 use watch::{Sample, Watcher};
@@ -27,18 +28,24 @@ fn now_at(start: Now, sent: &Sent) -> Now {
     start.plus(sent.frame.arrival.saturating_duration_since(start.mono))
 }
 
+/// A publish of `source` that has said what it will send, and its generation.
+fn begin(source: &Source, start: Now, settings: Settings) -> (Publisher, Arc<Generation>) {
+    let registry = Registry::new(settings);
+    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
+    let (video, audio) = (Some(source.video), Some(source.audio_rate.is_some()));
+    publisher.expect(Expect { video, audio, ..Expect::default() });
+    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let generation = Arc::clone(publisher.generation());
+    (publisher, generation)
+}
+
 fn publish(source: &Source, seconds: i64) -> Outcome {
     let start = epoch();
     publish_frames(source, source.frames(seconds, start), start, Settings::default())
 }
 
 fn publish_frames(source: &Source, sent: Vec<Sent>, start: Now, settings: Settings) -> Outcome {
-    let registry = Registry::new(settings);
-    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
-    let generation = publisher.generation().clone();
-    let video = Some(source.video);
-    publisher.expect(Expect { video, audio: Some(source.audio_rate.is_some()), ..Expect::default() });
-    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let (mut publisher, generation) = begin(source, start, settings);
     let (mut watcher, mut notices) = (Watcher::default(), Vec::new());
     for one in &sent {
         publisher.push(one.frame.clone(), now_at(start, one)).unwrap();
@@ -103,11 +110,7 @@ fn steady_sources_come_out_exact_at_every_rate() {
 fn steady_parts_are_published_by_their_last_frame() {
     let source = Source { delay: 2, ..Source::default() };
     let start = epoch();
-    let registry = Registry::new(Settings::default());
-    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
-    let generation = publisher.generation().clone();
-    publisher.expect(Expect { video: Some(true), audio: Some(true), ..Expect::default() });
-    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let (mut publisher, generation) = begin(&source, start, Settings::default());
     let mut pictures = 0;
     for one in source.frames(10, start) {
         publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
@@ -186,6 +189,22 @@ fn audio_alone_and_video_alone_are_streams() {
     outcome.assert_in_time(TrackId::VIDEO, 90_000, 0);
 }
 
+/// Sound that leads is corrected in its frames' durations, and no part passes PART-TARGET by it.
+#[test]
+fn sound_alone_whose_clock_drifts_keeps_to_its_part_target() {
+    for ppm in [500, -500, 5_000, -5_000, 100_000] {
+        let source = Source { video: false, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(60, start);
+        for one in &mut sent {
+            one.frame.dts.value += (one.frame.dts.value - 7_000) * ppm / 1_000_000;
+            one.true_pts += one.true_pts * ppm / 1_000_000;
+        }
+        let outcome = publish_frames(&source, sent, start, Settings::default());
+        outcome.assert_in_time(TrackId::AUDIO, 48_000, 45_000);
+    }
+}
+
 #[test]
 fn an_undeclared_rate_is_measured() {
     for rate in [(25, 1), (30, 1), (50, 1), (60, 1), (24, 1), (15, 1)] {
@@ -242,11 +261,7 @@ fn a_track_that_pauses_leaves_gaps_and_comes_back_in_time() {
 fn sound_that_waits_for_pictures_waits_in_bounded_memory() {
     let source = Source::default();
     let start = epoch();
-    let registry = Registry::new(Settings::default());
-    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
-    let generation = publisher.generation().clone();
-    publisher.expect(Expect { video: Some(true), audio: Some(true), ..Expect::default() });
-    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let (mut publisher, generation) = begin(&source, start, Settings::default());
     let mut sent = Vec::new();
     for one in source.frames(600, start) {
         if one.frame.track == TrackId::AUDIO {
@@ -316,9 +331,7 @@ fn impossible_clocks_are_named_within_five_seconds() {
     for (factor, expected) in [(0, "stand still"), (1_000, "microseconds")] {
         let source = Source::default();
         let start = epoch();
-        let registry = Registry::new(Settings::default());
-        let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
-        source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+        let (mut publisher, _) = begin(&source, start, Settings::default());
         let failed = source.frames(6, start).into_iter().find_map(|mut one| {
             one.frame.dts.value *= factor;
             let error = publisher.push(one.frame.clone(), now_at(start, &one)).err()?;
@@ -335,9 +348,7 @@ fn impossible_clocks_are_named_within_five_seconds() {
 fn video_without_a_keyframe_is_refused_after_fifteen_seconds() {
     let source = Source { audio_rate: None, ..Source::default() };
     let start = epoch();
-    let registry = Registry::new(Settings::default());
-    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
-    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let (mut publisher, _) = begin(&source, start, Settings::default());
     let error = source.frames(20, start).into_iter().find_map(|mut one| {
         one.frame.key = false;
         publisher.push(one.frame.clone(), now_at(start, &one)).err()
@@ -352,11 +363,7 @@ fn video_without_a_keyframe_is_refused_after_fifteen_seconds() {
 fn a_new_configuration_begins_an_epoch_with_its_own_init_section() {
     let source = Source::default();
     let start = epoch();
-    let registry = Registry::new(Settings::default());
-    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
-    let generation = publisher.generation().clone();
-    publisher.expect(Expect { video: Some(true), audio: Some(true), ..Expect::default() });
-    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let (mut publisher, generation) = begin(&source, start, Settings::default());
     let mut watcher = Watcher::default();
     for one in source.frames(20, start) {
         if one.true_pts == 10_000_000 && one.frame.track == TrackId::VIDEO {
@@ -385,11 +392,7 @@ fn a_new_configuration_begins_an_epoch_with_its_own_init_section() {
 fn memory_follows_the_window_and_old_segments_stay_fetchable_for_a_while() {
     let source = Source { gop: 50, ..Source::default() };
     let start = epoch();
-    let registry = Registry::new(Settings::default());
-    let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
-    let generation = publisher.generation().clone();
-    publisher.expect(Expect { video: Some(true), audio: Some(true), ..Expect::default() });
-    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let (mut publisher, generation) = begin(&source, start, Settings::default());
     for one in source.frames(120, start) {
         publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
     }

@@ -14,7 +14,7 @@ use mp4_atom as mp4;
 use mp4_atom::{Atom as _, Encode as _};
 
 use crate::codec::flac;
-use crate::media::{AudioCodec, AudioConfig, CodecConfig, Track, VideoCodec, VideoConfig};
+use crate::media::{AudioCodec, AudioConfig, CodecConfig, Timescale, Track, VideoCodec, VideoConfig};
 
 /// Track id of the one track in every file.
 const TRACK_ID: u32 = 1;
@@ -40,11 +40,11 @@ pub enum Error {
     Write(#[from] mp4::Error),
 }
 
-/// The bytes of `ftyp` and `moov` for `track`.
-pub fn init(track: &Track) -> Result<Bytes, Error> {
+/// The bytes of `ftyp` and `moov` for `track`, whose chunks count in `scale`: mostly its own timescale.
+pub fn init(track: &Track, scale: Timescale) -> Result<Bytes, Error> {
     let mut out = Vec::with_capacity(1_024);
     ftyp(&track.config).encode(&mut out)?;
-    moov(track)?.encode(&mut out)?;
+    moov(track, scale.per_second())?.encode(&mut out)?;
     Ok(out.into())
 }
 
@@ -67,8 +67,7 @@ fn ftyp(config: &CodecConfig) -> mp4::Ftyp {
     }
 }
 
-fn moov(track: &Track) -> Result<mp4::Moov, Error> {
-    let scale = track.timescale().per_second();
+fn moov(track: &Track, scale: u32) -> Result<mp4::Moov, Error> {
     let trex = mp4::Trex {
         track_id: TRACK_ID,
         default_sample_description_index: 1,

@@ -46,6 +46,9 @@ pub enum Error {
         /// The last step, in milliseconds.
         step: i64,
     },
+    /// No id can be drawn for a new generation.
+    #[error("the system has no randomness for a new stream's address: {0}")]
+    Entropy(getrandom::Error),
     /// The packager refuses.
     #[error(transparent)]
     Packager(#[from] packager::Error),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::error::Error;
 use super::ring::{Changes, Rendition};
 use crate::media::{Now, StreamName, TrackId, WallTime};
 
@@ -15,14 +16,14 @@ use crate::media::{Now, StreamName, TrackId, WallTime};
 pub struct GenerationId(String);
 
 impl GenerationId {
-    pub(super) fn draw() -> Self {
+    /// One that was never drawn before, but for one chance in 2^48.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give: anything else might be an id that caches still know.
+    pub(super) fn draw() -> Result<Self, Error> {
         let mut bytes = [0_u8; 8];
-        // Without entropy the id is still unlike its predecessors by the address of a fresh allocation.
-        if getrandom::fill(&mut bytes).is_err() {
-            let fresh = Box::new(0_u8);
-            bytes = (std::ptr::from_ref(&*fresh).addr() as u64).to_be_bytes();
-        }
-        Self(format!("{:012x}", u64::from_be_bytes(bytes) & 0xFFFF_FFFF_FFFF))
+        getrandom::fill(&mut bytes).map_err(Error::Entropy)?;
+        Ok(Self(format!("{:012x}", u64::from_be_bytes(bytes) & 0xFFFF_FFFF_FFFF)))
     }
 
     /// The id as text.
@@ -56,9 +57,13 @@ pub struct Generation {
 }
 
 impl Generation {
-    pub(super) fn new(name: StreamName, credential: u64, now: Now) -> Arc<Self> {
-        Arc::new(Self {
-            id: GenerationId::draw(),
+    /// A run of `name` that begins at `now`.
+    ///
+    /// # Errors
+    /// `Entropy`.
+    pub(super) fn new(name: StreamName, credential: u64, now: Now) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self {
+            id: GenerationId::draw()?,
             name,
             started: now.wall,
             renditions: OnceLock::new(),
@@ -68,7 +73,7 @@ impl Generation {
             heard: AtomicU64::new(0),
             credential: AtomicU64::new(credential),
             ousts: watch::Sender::new(0),
-        })
+        }))
     }
 
     /// Its part of every URL.

@@ -122,7 +122,7 @@ impl Registry {
     ///
     /// # Errors
     /// `Busy` when somebody is live on it and need not yield; `Yielding` when the holder has been asked to
-    /// make room: the same call succeeds as soon as it has.
+    /// make room: the same call succeeds as soon as it has; `Entropy` when there is none for a new one's id.
     pub fn publish_on(&self, name: &StreamName, terms: Terms, now: Now) -> Result<Publisher, Error> {
         let mut waiting = self.waiting();
         if let Some(found) = waiting.streams.remove(name) {
@@ -141,7 +141,7 @@ impl Registry {
                 Takeover::Stale | Takeover::Reject => Error::Busy(name.clone()),
             });
         }
-        let generation = Generation::new(name.clone(), terms.credential, now);
+        let generation = Generation::new(name.clone(), terms.credential, now)?;
         let mut streams = HashMap::clone(&streams);
         streams.insert(name.clone(), Arc::clone(&generation));
         self.0.streams.store(Arc::new(streams));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::time::Ticks;
+use super::time::{Ticks, Timescale, rescale};
 
 /// What a track carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,4 +66,42 @@ pub struct Frame {
     pub payload: Bytes,
     /// When its last byte arrived.
     pub arrival: Instant,
+}
+
+impl Frame {
+    /// The same frame counted in `scale`. Where one ends as the next begins they still do: it is their times that
+    /// are rounded, and a duration is what lies between two of them.
+    #[must_use]
+    pub fn to(self, scale: Timescale) -> Self {
+        let from = self.dts;
+        if from.scale == scale {
+            return self;
+        }
+        let dts = from.to(scale);
+        let after =
+            |span: i64| rescale(from.value.saturating_add(span), from.scale, scale).saturating_sub(dts.value);
+        Self { dts, cts: after(self.cts), duration: self.duration.map(after), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_that_follow_each_other_exactly_still_do_in_another_timescale() {
+        let [from, to] = [44_100, 48_000].map(|rate| Timescale::new(rate).unwrap());
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let arrival = Instant::now();
+        let mut chain = 0;
+        for n in 0..10_000 {
+            let dts = Ticks::new(n * 1_024, from);
+            let (track, payload) = (TrackId::AUDIO, Bytes::new());
+            let frame = Frame { track, dts, cts: 0, duration: Some(1_024), key: true, payload, arrival };
+            let frame = frame.to(to);
+            assert_eq!((frame.dts.value, frame.dts.scale), (chain, to));
+            chain += frame.duration.unwrap();
+        }
+        assert_eq!(chain, rescale(10_000 * 1_024, from, to));
+    }
 }

@@ -84,14 +84,15 @@ impl Packager {
         let leads = tracks.iter().find(|t| t.id.kind == TrackKind::Video).or_else(|| tracks.first());
         let leader = leads.ok_or(Error::NoTrack)?;
         let scale = leader.timescale();
-        let target = ticks(geometry.part_target, scale);
-        let lead = Lane::new(leader.id, scale, target, first_init(leader)?);
+        // What is declared of it: of sound that leads, that is a whole number of its frames.
+        let target = ticks(Self::part_target_of(&geometry, leader), scale);
+        let lead = Lane::new(leader.id, scale, target, first_init(leader, scale)?);
         let others = tracks.iter().filter(|track| track.id != leader.id);
         let followers = others
             .map(|track| {
                 let scale = track.timescale();
                 let target = ticks(Self::part_target_of(&geometry, track), scale);
-                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track)?)))
+                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track, scale)?)))
             })
             .collect::<Result<_, Error>>()?;
         let span = ticks(geometry.part_span, scale);
@@ -111,7 +112,7 @@ impl Packager {
         })
     }
 
-    /// PART-TARGET of `track` under `geometry`: the leader's own, or a follower's in whole audio frames.
+    /// PART-TARGET of `track` under `geometry`: the leader's own, or that of sound in whole audio frames.
     pub fn part_target_of(geometry: &Geometry, track: &Track) -> std::time::Duration {
         match &track.config {
             CodecConfig::Video(_) => geometry.part_target,
@@ -136,10 +137,11 @@ impl Packager {
         self.ready.pop_front()
     }
 
-    /// Takes one frame, timed by the generation's timeline in its track's timescale.
+    /// Takes one frame, timed by the generation's timeline in its track's timescale. A track whose timescale
+    /// changed in mid-generation is counted in the one it began with.
     pub fn push(&mut self, frame: Frame) -> Result<(), Error> {
         if frame.track == self.lead.id {
-            self.lead_push(frame);
+            self.lead_push(frame.to(self.lead.scale));
         } else {
             let (epoch, skew) = (self.epoch, self.skew_of(frame.track));
             let follower = self
@@ -148,7 +150,7 @@ impl Packager {
                 .find(|follower| follower.lane.id == frame.track)
                 .ok_or(Error::UnknownTrack(frame.track))?;
             let at = frame.dts;
-            follower.push(frame);
+            follower.push(frame.to(follower.lane.scale));
             follower.advance(epoch, skew, &mut self.out);
             // Who runs ahead this far waits for a leader that is gone, and would wait in memory.
             let behind = Ticks::new(at.micros().saturating_sub(MOST_AHEAD), Timescale::MICROS);
@@ -448,14 +450,15 @@ pub(super) fn segment_head(msn: u64, epoch: Epoch, init: Arc<Init>, start: Ticks
     }
 }
 
-fn first_init(track: &Track) -> Result<Arc<Init>, Error> {
-    let bytes = cmaf::init(track).map_err(|source| Error::Init { track: track.id, source })?;
+fn first_init(track: &Track, scale: Timescale) -> Result<Arc<Init>, Error> {
+    let bytes = cmaf::init(track, scale).map_err(|source| Error::Init { track: track.id, source })?;
     Ok(Arc::new(Init { number: 0, bytes }))
 }
 
 /// A new init section only where the bytes differ: EXT-X-MAP stays where nothing changed.
 fn next_init(track: &Track, lane: &mut Lane) -> Result<Arc<Init>, Error> {
-    let new = first_init(track)?;
+    // The lane's timescale, which playlists count in, stays: sound of another rate is counted in it.
+    let new = first_init(track, lane.scale)?;
     if let Some(same) = [&lane.init, &lane.made].into_iter().find(|old| old.bytes == new.bytes) {
         return Ok(Arc::clone(same));
     }

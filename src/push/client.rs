@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rml_rtmp::handshake::{Handshake, HandshakeProcessResult, PeerType};
 
-use super::clip::{Clip, ClipTrack};
+use super::clip::{Clip, ClipTrack, Message};
 use super::error::{Error, Refusal};
 use super::metadata;
 use super::pace::Due;
@@ -183,6 +183,17 @@ impl Client {
             None => return Ok(()),
         };
         self.wire.message(kind, self.stream, self.last, body)
+    }
+
+    /// Sends one message at `dts`, in milliseconds like those of samples.
+    ///
+    /// # Errors
+    /// [`Error::NotLive`] outside of a publish; [`Error::Unsendable`] when it is over 16 MiB.
+    pub fn tell(&mut self, dts: i64, message: Message) -> Result<(), Error> {
+        if self.state != State::Live {
+            return Err(Error::NotLive);
+        }
+        self.wire.message(kind::DATA, self.stream, dts as u32, message.body)
     }
 
     /// Ends the publish in words, if there is one; the connection may be closed once its output is sent.

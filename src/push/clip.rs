@@ -37,10 +37,20 @@ pub struct ClipTrack {
     pub samples: Vec<Sample>,
 }
 
-/// A clip: at most one video and one audio track, video first, on one common clock.
+/// A data message of a clip besides its metadata: a cue point, a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// When it is sent, in milliseconds on the clock of the samples.
+    pub at: i64,
+    /// AMF0 values, as they stand in the file.
+    pub body: Bytes,
+}
+
+/// A clip: at most one video and one audio track, video first, on one common clock, and messages between them.
 #[derive(Debug, Clone)]
 pub struct Clip {
     tracks: Vec<ClipTrack>,
+    messages: Vec<Message>,
     period: Ticks,
 }
 
@@ -53,8 +63,10 @@ impl Clip {
         if file.len() as u64 > Self::MAX_FILE {
             return Err(ClipError::TooLarge { limit: Self::MAX_FILE });
         }
-        let raw = match file.get(4..8) {
-            Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"skip" | b"wide" | b"styp") => mp4::read(&file)?,
+        let (raw, messages) = match file.get(4..8) {
+            Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"skip" | b"wide" | b"styp") => {
+                (mp4::read(&file)?, Vec::new())
+            }
             _ if file.starts_with(b"FLV") => flv_file::read(&file)?,
             _ => return Err(ClipError::Unrecognised),
         };
@@ -68,12 +80,17 @@ impl Clip {
         if period.micros() < 1_000 {
             return Err(ClipError::damaged("file", "lasts less than a millisecond"));
         }
-        Ok(Self { tracks, period })
+        Ok(Self { tracks, messages, period })
     }
 
     /// The tracks, video first.
     pub fn tracks(&self) -> &[ClipTrack] {
         &self.tracks
+    }
+
+    /// Its messages, in the order of their times; only FLV files have them.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
     }
 
     /// How long the clip lasts, exactly: from its first picture to the end of its last one, or the

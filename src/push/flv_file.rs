@@ -1,23 +1,25 @@
-//! FLV files: tags gathered into tracks.
+//! FLV files: tags gathered into tracks, and messages between them.
 //!
 //! FLV times are rounded to milliseconds. Where one steady grid explains every one of them, the grid is
 //! taken for the truth: it gives back each file time when rounded, and loops exactly.
 
 use bytes::Bytes;
 
-use super::clip::{Coding, Edit, RawTrack, Sample};
+use super::clip::{Coding, Edit, Message, RawTrack, Sample};
 use super::error::{ClipError, FourChars};
 use super::mp4::MAX_SAMPLES;
 use crate::codec::{self, Sound};
+use crate::flv::amf0::{self, Value};
 use crate::flv::{self, File, FourCc, Packet, PacketKind, Tag, TagKind};
-use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, VideoCodec, rescale};
+use crate::media::{CodecLimits, FrameRate, RtmpLimits, Ticks, Timescale, Unroll, VideoCodec, rescale};
 
 /// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
 const FINE: u32 = 1_000;
 const CHANGES: &str = "the codec configuration changes, which cannot be published";
 
-/// The first video and the first audio track of `file`.
-pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
+/// The first video and the first audio track of `file`, and its messages.
+pub(super) fn read(file: &Bytes) -> Result<(Vec<RawTrack>, Vec<Message>), ClipError> {
+    let (mut messages, mut clock) = (Vec::new(), Unroll::default());
     let mut video = Gathered::new("video tag");
     let mut audio = Gathered::new("audio tag");
     let tags = File::open(file.clone()).map_err(|source| ClipError::Tag { place: "FLV header", source })?;
@@ -26,7 +28,11 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
         let track = match tag.kind {
             TagKind::Video => &mut video,
             TagKind::Audio => &mut audio,
-            TagKind::Script => continue,
+            TagKind::Script => {
+                let at = clock.push(tag.time);
+                messages.extend(is_message(&tag.body).then_some(Message { at, body: tag.body }));
+                continue;
+            }
         };
         let place = track.place;
         let parsed = match Tag::parse(tag.kind, tag.body) {
@@ -43,7 +49,21 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
     let mut tracks = Vec::new();
     tracks.extend(video.settle()?);
     tracks.extend(audio.settle()?);
-    Ok(tracks)
+    // Most files are in order; a message that is not is late, and none the less due.
+    messages.sort_by_key(|message| message.at);
+    messages.truncate(MAX_SAMPLES);
+    Ok((tracks, messages))
+}
+
+/// Whether a script tag says something of a moment, and not of the file: that is said by ourselves. What is larger
+/// than we take is not sent either.
+fn is_message(body: &[u8]) -> bool {
+    let limits = RtmpLimits::default();
+    let mut values = amf0::Reader::new(body, &limits);
+    let name = values.read().ok().flatten();
+    let of_file = |name: &str| matches!(name, "onMetaData" | "@setDataFrame" | "");
+    body.len() <= limits.command_message
+        && name.as_ref().and_then(Value::as_str).is_some_and(|name| !of_file(name))
 }
 
 /// One track as its tags come by.

@@ -19,7 +19,7 @@ mod target;
 mod wire;
 
 pub use self::client::{Client, Output};
-pub use self::clip::{Clip, ClipTrack, Sample};
+pub use self::clip::{Clip, ClipTrack, Message, Sample};
 pub use self::error::{ClipError, Error, FourChars, Refusal};
 pub use self::pace::{Due, Pace};
 pub use self::target::{Target, TargetError};

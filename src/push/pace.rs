@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::clip::{Clip, ClipTrack, Sample};
+use super::clip::{Clip, ClipTrack, Message, Sample};
 use crate::media::{Ticks, Timescale, TrackId, TrackKind};
 
 /// A sample with its time on the wire.
@@ -40,6 +40,9 @@ pub struct Pace {
     /// Milliseconds that make the first time sent zero.
     shift: i64,
     cursors: Vec<Cursor>,
+    /// The message to be sent next, and in which lap.
+    message: usize,
+    lap: u64,
 }
 
 /// Where one track has come to.
@@ -66,14 +69,46 @@ impl Pace {
             .zip(clip.tracks())
             .map(|(index, track)| Cursor::new(index, track, looping, clip.period()))
             .collect();
-        let mut pace = Self { clip, looping, start, shift: 0, cursors };
+        let mut pace = Self { clip, looping, start, shift: 0, cursors, message: 0, lap: 0 };
         pace.shift = pace.peek().map_or(0, |(_, due)| due.dts).saturating_neg();
         pace
     }
 
-    /// When the next sample is to be sent; `None` when the last one was.
+    /// When the next sample or message is to be sent; `None` when the last one was.
     pub fn due(&self) -> Option<Instant> {
-        self.peek().map(|(_, due)| self.instant(due.dts))
+        let sample = self.peek().map(|(_, due)| due.dts);
+        let message = self.next_message().map(|(dts, _)| dts);
+        sample.into_iter().chain(message).min().map(|dts| self.instant(dts))
+    }
+
+    /// The next message and its time, like a sample's, when it has come at `now` and no sample comes before it.
+    pub fn message(&mut self, now: Instant) -> Option<(i64, Message)> {
+        let (dts, message) = self.next_message()?;
+        let first = self.peek().is_none_or(|(_, due)| dts <= due.dts);
+        if !first || self.instant(dts) > now {
+            return None;
+        }
+        let message = message.clone();
+        self.message = self.message.saturating_add(1);
+        if self.looping && self.next_message().is_none() {
+            (self.message, self.lap) = (0, self.lap.saturating_add(1));
+        }
+        Some((dts, message))
+    }
+
+    /// The message to be sent next, and when. In a loop, one that lies past the period is never sent.
+    fn next_message(&self) -> Option<(i64, &Message)> {
+        let message = self.clip.messages().get(self.message)?;
+        let period = self.clip.period();
+        let within = |at: i64| at.saturating_add(self.shift) < period.to(Timescale::MILLIS).value;
+        if self.looping && !within(message.at) {
+            return None;
+        }
+        let laps = i64::try_from(self.lap).unwrap_or(i64::MAX).saturating_mul(period.value);
+        let passed = Ticks::new(laps, period.scale).to(Timescale::MILLIS).value;
+        // What comes before the first sample comes with it.
+        let dts = message.at.saturating_add(self.shift).max(0).saturating_add(passed);
+        Some((dts, message))
     }
 
     /// The next sample, when its time has come at `now`.

@@ -1,10 +1,11 @@
-//! Target: where to publish: `rtmp://HOST[:PORT]/APP[/…]/NAME[?QUERY]`.
+//! Target: where to publish: `rtmp://HOST[:PORT]/APP[/…]/NAME[?QUERY]`, or the same over TLS (`rtmps://`).
 
 use std::fmt;
 
 /// A parsed publish URL. What identifies the publisher (name and query) is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
+    secure: bool,
     host: String,
     port: u16,
     app: String,
@@ -14,12 +15,9 @@ pub struct Target {
 /// Why a text is not a publish URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Not `rtmp://`.
-    #[error("URL does not start with rtmp://")]
+    /// Neither `rtmp://` nor `rtmps://`.
+    #[error("URL does not start with rtmp:// or rtmps://")]
     Scheme,
-    /// `rtmps://`.
-    #[error("publishing over TLS (rtmps://) is not supported")]
-    Tls,
     /// No host, or one that cannot be one.
     #[error("URL has no valid host (rtmp://HOST[:PORT]/APP/NAME)")]
     Host,
@@ -37,6 +35,9 @@ pub enum TargetError {
 impl Target {
     /// RTMP's registered port.
     pub const PORT: u16 = 1_935;
+    /// Where RTMP over TLS is expected when a URL names no port, as by other publishers. Our own listener has another
+    /// one, which its URL names.
+    pub const TLS_PORT: u16 = 443;
     const MAX_URL: usize = 2_048;
     const SHORTEST_SECRET: usize = 4;
 
@@ -46,24 +47,24 @@ impl Target {
             return Err(TargetError::Character);
         }
         let (scheme, rest) = url.split_once("://").ok_or(TargetError::Scheme)?;
-        if scheme.eq_ignore_ascii_case("rtmps") {
-            return Err(TargetError::Tls);
-        }
-        if !scheme.eq_ignore_ascii_case("rtmp") {
+        let secure = scheme.eq_ignore_ascii_case("rtmps");
+        if !secure && !scheme.eq_ignore_ascii_case("rtmp") {
             return Err(TargetError::Scheme);
         }
         let (authority, path) = rest.split_once('/').ok_or(TargetError::Path)?;
         let (host, port) = Self::authority(authority)?;
+        let port = port.unwrap_or(if secure { Self::TLS_PORT } else { Self::PORT });
         let end = path.find('?').unwrap_or(path.len());
         let (before, query) = path.split_at_checked(end).ok_or(TargetError::Path)?;
         let (app, name) = before.rsplit_once('/').ok_or(TargetError::Path)?;
         if app.split('/').any(str::is_empty) || name.is_empty() {
             return Err(TargetError::Path);
         }
-        Ok(Self { host, port, app: app.to_owned(), name: format!("{name}{query}") })
+        Ok(Self { secure, host, port, app: app.to_owned(), name: format!("{name}{query}") })
     }
 
-    fn authority(text: &str) -> Result<(String, u16), TargetError> {
+    /// The host, and the port if there is one.
+    fn authority(text: &str) -> Result<(String, Option<u16>), TargetError> {
         if text.contains('@') {
             return Err(TargetError::Host);
         }
@@ -88,11 +89,13 @@ impl Target {
         if host.is_empty() || host.contains(['[', ']', '?', '#']) {
             return Err(TargetError::Host);
         }
-        let port = match port {
-            None => Self::PORT,
-            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or(TargetError::Port)?,
-        };
-        Ok((host.to_owned(), port))
+        let number = |port: &str| port.parse().ok().filter(|port| *port != 0).ok_or(TargetError::Port);
+        Ok((host.to_owned(), port.map(number).transpose()?))
+    }
+
+    /// Whether it is reached over TLS.
+    pub fn secure(&self) -> bool {
+        self.secure
     }
 
     /// Host name or address; an IPv6 address without brackets.
@@ -125,10 +128,11 @@ impl Target {
     /// `tcUrl`: the URL without the publish name.
     pub(super) fn tc_url(&self) -> String {
         let Self { host, port, app, .. } = self;
+        let scheme = if self.secure { "rtmps" } else { "rtmp" };
         if host.contains(':') {
-            format!("rtmp://[{host}]:{port}/{app}")
+            format!("{scheme}://[{host}]:{port}/{app}")
         } else {
-            format!("rtmp://{host}:{port}/{app}")
+            format!("{scheme}://{host}:{port}/{app}")
         }
     }
 }
@@ -157,9 +161,13 @@ mod tests {
             ("RTMP://127.0.0.1:19350/live/a/b?key=K/x", "127.0.0.1", 19_350, "live/a", "b?key=K/x"),
             ("rtmp://[::1]:1/app/n", "::1", 1, "app", "n"),
             ("rtmp://[fe80::2]/app/n?a=b?c", "fe80::2", 1_935, "app", "n?a=b?c"),
+            ("rtmps://h/live/k", "h", 443, "live", "k"),
+            ("RTMPS://h:1936/live/k", "h", 1_936, "live", "k"),
         ] {
             let target = Target::parse(url).unwrap();
             assert_eq!((target.host(), target.port(), target.app(), target.name()), (host, port, app, name));
+            assert_eq!(target.secure(), target.tc_url().starts_with("rtmps://"));
+            assert_eq!(target.secure(), url.to_ascii_lowercase().starts_with("rtmps://"));
         }
     }
 
@@ -168,7 +176,7 @@ mod tests {
         for (url, why) in [
             ("http://h/live/k", TargetError::Scheme),
             ("h/live/k", TargetError::Scheme),
-            ("rtmps://h/live/k", TargetError::Tls),
+            ("rtmpt://h/live/k", TargetError::Scheme),
             ("rtmp:///live/k", TargetError::Host),
             ("rtmp://user:pw@h/live/k", TargetError::Host),
             ("rtmp://[::1/live/k", TargetError::Host),

@@ -2,14 +2,19 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
+use axum::BoxError;
 use axum::http::Version;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::base::Rope;
+use crate::control::{Limit, Metrics};
 
+use super::clock::Clock;
 use super::vitals::InFlight;
 
 /// One DATA frame of the default size (RFC 9113 §4.2).
@@ -51,6 +56,27 @@ impl Body for RopeBody {
     }
 }
 
+/// By when a body must have been taken whole, of protocols that can give up one response and keep the connection.
+#[derive(Debug, Clone)]
+pub(super) struct Deadline {
+    at: Option<Instant>,
+    metrics: Arc<Metrics>,
+}
+
+/// Why a body ends before its end. Only the stream it is on is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the response is read too slowly")]
+pub(super) struct TooSlow;
+
+impl Deadline {
+    /// That of a response in HTTP of `version` that begins now. HTTP/1 has one response at a time, so that
+    /// [`Vitals`](super::vitals::Vitals) end the connection with it.
+    pub(super) fn of(version: Version, context: &super::context::Context) -> Self {
+        let at = (version == Version::HTTP_2).then(|| Clock::mono() + context.limits.http.body_time);
+        Self { at, metrics: Arc::clone(&context.metrics) }
+    }
+}
+
 /// A response body whose progress the connection's vitals follow.
 ///
 /// HTTP/2 takes whatever it is given, however little the peer lets it send: so it is given slices, and asks
@@ -60,27 +86,30 @@ impl Body for RopeBody {
 pub(super) struct Tracked<B> {
     body: B,
     request: InFlight,
-    slice: usize,
+    deadline: Deadline,
     left: Bytes,
 }
 
 impl<B> Tracked<B> {
-    /// Follows `body`, which answers `request` in HTTP of `version`.
-    pub(super) fn new(body: B, request: InFlight, version: Version) -> Self {
+    /// Follows `body`, which answers `request`, up to `deadline`.
+    pub(super) fn new(body: B, request: InFlight, deadline: Deadline) -> Self {
         request.progressed();
-        let slice = if version == Version::HTTP_2 { H2_SLICE } else { usize::MAX };
-        Self { body, request, slice, left: Bytes::new() }
+        Self { body, request, deadline, left: Bytes::new() }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.deadline.at.is_some_and(|at| at <= Clock::mono()) {
+            self.deadline.metrics.limit(Limit::BodyTime);
+            return Poll::Ready(Some(Err(TooSlow.into())));
+        }
         self.request.progressed();
         if self.left.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -88,10 +117,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
                     Ok(data) => self.left = data,
                     Err(other) => return Poll::Ready(Some(Ok(other))),
                 },
-                end => return Poll::Ready(end),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => return Poll::Ready(None),
             }
         }
-        let len = self.left.len().min(self.slice);
+        let slice = if self.deadline.at.is_some() { H2_SLICE } else { usize::MAX };
+        let len = self.left.len().min(slice);
         Poll::Ready(Some(Ok(Frame::data(self.left.split_to(len)))))
     }
 
@@ -112,10 +143,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::server::clock::Clock;
     use crate::server::vitals::Vitals;
 
     #[tokio::test]
@@ -126,7 +158,9 @@ mod tests {
             let mut rope = Rope::default();
             rope.push(Bytes::from(vec![1; 40_000]));
             rope.push(Bytes::from_static(b"fives"));
-            let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), version);
+            let at = (version == Version::HTTP_2).then(|| Clock::mono() + Duration::from_secs(60));
+            let deadline = Deadline { at, metrics: Arc::default() };
+            let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), deadline);
             let mut seen = Vec::new();
             let mut left = 40_005;
             while !body.is_end_stream() {
@@ -137,6 +171,21 @@ mod tests {
             }
             assert_eq!(seen, lens);
         }
+    }
+
+    /// Hostile case 63.
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_read_too_slowly_ends_in_an_error_of_its_own() {
+        let mut rope = Rope::default();
+        rope.push(Bytes::from(vec![1; 40_000]));
+        let deadline =
+            Deadline { at: Some(Clock::mono() + Duration::from_secs(60)), metrics: Arc::default() };
+        let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), deadline);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!(body.frame().await.unwrap().is_ok());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let error = body.frame().await.unwrap().unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&TooSlow));
     }
 
     #[tokio::test]

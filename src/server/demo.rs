@@ -37,7 +37,7 @@ pub async fn run(rtmp: SocketAddr, key: &str, shutdown: impl Future<Output = ()>
                 wait = BACKOFF.0;
             }
         };
-        match push::drive(&target, Arc::clone(&clip), true, &mut shutdown, report).await {
+        match push::drive(&target, None, Arc::clone(&clip), true, &mut shutdown, report).await {
             // A loop ends in order only when it is told to.
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, retry_in = ?wait, "demo publish ended"),

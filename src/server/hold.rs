@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::control::Limit;
 use crate::hls::Answer;
@@ -12,6 +13,11 @@ use crate::live::Changes;
 use super::admission::Permit;
 use super::context::Context;
 use super::http::Peer;
+
+/// Milliseconds over which holds that began together are given up.
+const SPREAD: u64 = 250;
+/// Between two that began one after the other: it has no factor in common with the above.
+const STRIDE: u64 = 97;
 
 /// Looks until there is an answer: again after every change, until the wait's own bound, the server's end,
 /// or the client's (the future is dropped, and everything it holds with it).
@@ -29,11 +35,11 @@ pub(super) async fn answer(
         Answer::WaitFor(wait) => wait,
         decided => return decided,
     };
-    let Some(_held) = Held::take(context, peer) else {
+    let Some(held) = Held::take(context, peer) else {
         context.metrics.limit(Limit::Holds);
         return crowded();
     };
-    let mut over = pin!(tokio::time::sleep(wait.at_most));
+    let mut over = pin!(tokio::time::sleep(wait.at_most.saturating_sub(held.earlier())));
     let mut drain = context.drain();
     loop {
         let mut changes = signals();
@@ -79,6 +85,8 @@ async fn any(changes: &mut [Changes]) {
 struct Held<'a> {
     context: &'a Context,
     peer: &'a Peer,
+    /// How many there were before it.
+    before: u64,
     _permit: Permit,
 }
 
@@ -88,8 +96,13 @@ impl<'a> Held<'a> {
         let most = context.limits.http.holds_per_connection;
         let more = |held: usize| held.checked_add(1).filter(|held| *held <= most);
         peer.vitals.holds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        context.metrics.holds.inc();
-        Some(Self { context, peer, _permit: permit })
+        let before = context.metrics.holds.inc();
+        Some(Self { context, peer, before: before.unsigned_abs(), _permit: permit })
+    }
+
+    /// By how much sooner than the others it is given up: those that came together do not come back together.
+    fn earlier(&self) -> Duration {
+        Duration::from_millis(self.before.wrapping_mul(STRIDE) % SPREAD)
     }
 }
 

@@ -30,7 +30,7 @@ use crate::control::Limit;
 use crate::media::HttpLimits;
 
 use super::admission::{Admission, Full};
-use super::body::Tracked;
+use super::body::{Deadline, Tracked};
 use super::clock::Clock;
 use super::context::Context;
 use super::io::{Metered, WatchedIo};
@@ -153,11 +153,15 @@ impl HttpDoor {
                 // Nothing here takes a body: requests that bring one are refused, and the connection closes.
                 let (head, _) = request.into_parts();
                 let (version, class) = (head.version, screen::class(head.uri.path()));
-                let work = Work::begin(head, &router, &context.limits.http, playing);
+                let work = match peer.vitals.ends_lines_badly() {
+                    true => Work::Refuse(screen::Refusal::Line),
+                    false => Work::begin(head, &router, &context.limits.http, playing),
+                };
                 async move {
                     let response = work.done(&context, &peer, version).await;
                     context.metrics.request(class, response.status().as_u16());
-                    Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, version)))
+                    let by = Deadline::of(version, &context);
+                    Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, by)))
                 }
             }
         });

@@ -41,4 +41,4 @@ pub use self::error::Error;
 pub use self::log::start as start_log;
 pub use self::run::{Addresses, House, run};
 pub use self::shutdown::on_signal;
-pub use self::tls::{Identity, TlsError, identity};
+pub use self::tls::{Identity, TlsError, TrustError, identity};

@@ -19,8 +19,10 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub struct Options {
     /// An MP4 or FLV file.
     pub file: PathBuf,
-    /// `rtmp://HOST[:PORT]/APP/NAME[?QUERY]`.
+    /// `rtmp://HOST[:PORT]/APP/NAME[?QUERY]`, or the same with `rtmps://`.
     pub url: String,
+    /// Certificate authorities to trust instead of the system's, as a file in PEM form.
+    pub ca: Option<PathBuf>,
     /// Whether to begin again at the end, without a seam, until told to stop.
     pub repeat: bool,
 }
@@ -70,7 +72,8 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
     let target = Target::parse(&options.url)?;
     let clip = Arc::new(load(&options.file).await?);
     let mut progress = Progress::new(clip.duration(), options.repeat, &target);
-    let ended = push::drive(&target, clip, options.repeat, shutdown, |step| progress.step(step)).await;
+    let (ca, report) = (options.ca.as_deref(), |step| progress.step(step));
+    let ended = push::drive(&target, ca, clip, options.repeat, shutdown, report).await;
     progress.end();
     Ok(ended?)
 }

@@ -1,16 +1,19 @@
 //! The driver of one outgoing publish: a socket, a clock, and `push::Client` between them.
 
 use std::io;
-use std::pin::pin;
+use std::path::Path;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::client::TlsStream;
 
 use super::Clock;
+use super::tls::{self, TrustError};
 use crate::push::{self, Client, Clip, Output, Pace, Target};
 
 /// To reach the server at all.
@@ -33,6 +36,19 @@ pub enum PushError {
         /// TCP port.
         port: u16,
         /// What the system said.
+        error: io::Error,
+    },
+    /// Nobody to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A connection, and no TLS over it.
+    #[error("no TLS with {host} port {port}: {error}")]
+    Tls {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// What the handshake came to.
         error: io::Error,
     },
     /// The connection broke.
@@ -61,20 +77,48 @@ pub(super) enum Step {
 }
 
 /// Publishes `clip` to `target` in real time, until it ends (never, when `looping`) or `stop` completes;
-/// both unpublish in words.
+/// both unpublish in words. Over TLS, the authorities in `ca` are trusted, or the system's.
 pub(super) async fn drive(
     target: &Target,
+    ca: Option<&Path>,
     clip: Arc<Clip>,
     looping: bool,
     stop: impl Future<Output = ()>,
-    mut report: impl FnMut(Step),
+    report: impl FnMut(Step),
 ) -> Result<(), PushError> {
     let mut stop = pin!(stop);
-    let mut socket = tokio::select! {
-        socket = connect(target) => socket?,
+    let connected = async {
+        let socket = connect(target).await?;
+        Ok::<_, PushError>(match target.secure() {
+            true => Way::Secure(Box::new(shake(target, ca, socket).await?)),
+            false => Way::Plain(socket),
+        })
+    };
+    let way = tokio::select! {
+        way = connected => way?,
         () = &mut stop => return Ok(()),
     };
-    let (read, write) = socket.split();
+    match way {
+        Way::Plain(socket) => converse(socket, target, clip, looping, stop, report).await,
+        Way::Secure(stream) => converse(*stream, target, clip, looping, stop, report).await,
+    }
+}
+
+/// A connection to the server.
+enum Way {
+    Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    target: &Target,
+    clip: Arc<Clip>,
+    looping: bool,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+    mut report: impl FnMut(Step),
+) -> Result<(), PushError> {
+    let (read, write) = tokio::io::split(socket);
     let client = Client::new(target.clone(), Arc::clone(&clip), Clock::mono())?;
     let mut line = Line { client, read, write };
     let mut buffer = [0; READ];
@@ -96,8 +140,14 @@ pub(super) async fn drive(
                 let now = Clock::mono();
                 line.client.handle_timeout(now)?;
                 let Some(pace) = &mut pace else { continue };
-                while let Some(due) = pace.next(now) {
-                    line.client.send(&due)?;
+                loop {
+                    if let Some((dts, message)) = pace.message(now) {
+                        line.client.tell(dts, message)?;
+                    } else if let Some(due) = pace.next(now) {
+                        line.client.send(&due)?;
+                    } else {
+                        break;
+                    }
                     line.drain().await?;
                 }
                 report(Step::Sent(pace.position().unwrap_or_else(|| clip.duration())));
@@ -118,6 +168,22 @@ async fn connect(target: &Target) -> Result<TcpStream, PushError> {
     Ok(socket)
 }
 
+/// TLS over a connection just made. RTMP has no name in ALPN.
+async fn shake(
+    target: &Target,
+    ca: Option<&Path>,
+    socket: TcpStream,
+) -> Result<TlsStream<TcpStream>, PushError> {
+    let connector = tls::connector(ca, &[])?;
+    let failed = |error| PushError::Tls { host: target.host().to_owned(), port: target.port(), error };
+    let name = ServerName::try_from(target.host().to_owned())
+        .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidInput, "no name that TLS knows")))?;
+    match timeout(CONNECT, connector.connect(name, socket)).await {
+        Ok(stream) => stream.map_err(failed),
+        Err(_) => Err(failed(io::ErrorKind::TimedOut.into())),
+    }
+}
+
 async fn until(wake: Option<std::time::Instant>) {
     match wake {
         Some(wake) => sleep_until(Instant::from_std(wake)).await,
@@ -126,13 +192,13 @@ async fn until(wake: Option<std::time::Instant>) {
 }
 
 /// The client and the two halves of its connection.
-struct Line<'a> {
+struct Line<S> {
     client: Client,
-    read: ReadHalf<'a>,
-    write: WriteHalf<'a>,
+    read: ReadHalf<S>,
+    write: WriteHalf<S>,
 }
 
-impl Line<'_> {
+impl<S: AsyncRead + AsyncWrite> Line<S> {
     /// Sends all that is to be sent; answers whether the publish has just gone live.
     async fn drain(&mut self) -> Result<bool, PushError> {
         let mut live = false;
@@ -140,7 +206,12 @@ impl Line<'_> {
             match output {
                 Output::Live => live = true,
                 Output::Send(bytes) => {
-                    let sent = timeout(WRITE_STALL, self.write.write_all(&bytes)).await;
+                    let sent = async {
+                        self.write.write_all(&bytes).await?;
+                        // TLS may have kept some of it back.
+                        self.write.flush().await
+                    };
+                    let sent = timeout(WRITE_STALL, sent).await;
                     if let Err(error) = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                         return Err(self.last_words(error).await);
                     }
@@ -154,6 +225,8 @@ impl Line<'_> {
         let during = self.client.doing();
         match got {
             Ok(0) => Err(PushError::Closed(during)),
+            // TLS tells apart who left without a word of farewell.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(PushError::Closed(during)),
             Ok(n) => Ok(self.client.handle_input(Clock::mono(), buffer.get(..n).unwrap_or_default())?),
             Err(error) => Err(PushError::Io { during, error }),
         }

@@ -23,6 +23,9 @@ pub(super) enum Refusal {
     /// A body, or the announcement of one.
     #[error("requests here have no body\n")]
     Body,
+    /// A line of HTTP/1 that does not end in CR LF.
+    #[error("the lines of a request end in CR LF\n")]
+    Line,
     /// HTTP/1.1 needs exactly one Host (RFC 9112 §3.2).
     #[error("a request needs exactly one Host\n")]
     Host,
@@ -40,7 +43,7 @@ impl Refusal {
         *response.status_mut() = match self {
             Self::Target => StatusCode::URI_TOO_LONG,
             Self::Head => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Body | Self::Host => StatusCode::BAD_REQUEST,
+            Self::Body | Self::Line | Self::Host => StatusCode::BAD_REQUEST,
         };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

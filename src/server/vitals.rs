@@ -14,7 +14,7 @@
 //! it sends without a request is bounded ([`Unasked`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::control::Limit;
 use crate::media::HttpLimits;
@@ -44,6 +44,9 @@ struct State {
     next: u64,
     /// Whether bytes of a further request came while one was answered.
     ahead: bool,
+    /// The last byte of HTTP/1 that came, and whether a line has ended in LF without CR.
+    last: u8,
+    bare: bool,
     unasked: Unasked,
 }
 
@@ -80,6 +83,8 @@ impl Vitals {
             requests: Vec::new(),
             next: 0,
             ahead: false,
+            last: 0,
+            bare: false,
             unasked: Unasked::new(now),
         };
         Arc::new(Self { state: Mutex::new(state), holds: Default::default() })
@@ -106,7 +111,9 @@ impl Vitals {
         let stalled = sending().map(|body| body.stalled).chain(state.blocked).min();
         let stall = stalled.map(|since| (since + limits.write_stall, Limit::WriteStall));
         let began = sending().map(|body| body.began).min();
-        let slow = began.map(|since| (since + limits.body_time, Limit::BodyTime));
+        // A stream of HTTP/2 is reset alone (see `body`), when it is asked for more; it is, or the stall ends it all.
+        let late = if state.protocol == Protocol::Http2 { limits.write_stall } else { Duration::ZERO };
+        let slow = began.map(|since| (since + limits.body_time + late, Limit::BodyTime));
         phase.into_iter().chain(stall).chain(slow).min_by_key(|(due, _)| *due)
     }
 
@@ -122,6 +129,7 @@ impl Vitals {
         if state.protocol == Protocol::Http2 {
             state.unasked.received(bytes.len());
         } else {
+            state.lines(bytes);
             match state.phase {
                 Phase::Idle(_) => state.phase = Phase::Head(Clock::mono()),
                 Phase::Head(_) => {}
@@ -154,8 +162,23 @@ impl Vitals {
         InFlight { vitals: self.clone(), id }
     }
 
+    /// Whether the peer has ended a line of HTTP/1 in LF without CR. RFC 9112 §2.2 lets us read that; a proxy before
+    /// us may not have, and what follows would be to it a part of the same request.
+    pub(super) fn ends_lines_badly(&self) -> bool {
+        self.state().bare
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Looks at how the lines in `bytes` end: all that a peer sends in HTTP/1 is heads.
+    fn lines(&mut self, bytes: &[u8]) {
+        let before = std::iter::once(&self.last).chain(bytes);
+        self.bare |= before.zip(bytes).any(|(before, byte)| *byte == b'\n' && *before != b'\r');
+        self.last = bytes.last().copied().unwrap_or(self.last);
     }
 }
 
@@ -203,8 +226,6 @@ fn sniff(seen: usize, bytes: &[u8]) -> Protocol {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn at(seconds: u64) -> impl std::future::Future<Output = ()> {
@@ -247,6 +268,22 @@ mod tests {
         vitals.received(b"GET /next");
         drop(request);
         assert_eq!(due(&vitals), Some((5, Limit::HeadTime)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_end_in_both_characters_wherever_reads_cut_them() {
+        for (pieces, bare) in [
+            (&["GET / HTTP/1.1\r\nHost: t\r\n\r\n"][..], false),
+            (&["GET / HTTP/1.1\r", "\nHost: t\r\n", "\r", "\n"], false),
+            (&["GET / HTTP/1.1\n", "Host: t\r\n\r\n"], true),
+            (&["GET / HTTP/1.1\r\nHost: t", "\n\r\n"], true),
+            (&["GET / HTTP/1.1\r\nHost: t\r\n", "\n"], true),
+            (&["\n"], true),
+        ] {
+            let vitals = Vitals::new(Clock::mono());
+            pieces.iter().for_each(|piece| vitals.received(piece.as_bytes()));
+            assert_eq!(vitals.ends_lines_badly(), bare, "{pieces:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

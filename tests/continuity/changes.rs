@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use mp4_atom::{Codec, Decode as _, Ftyp, Moov};
 use rillcast::hls;
 use rillcast::live::Notice;
 use rillcast::media::{CodecConfig, Now, Track, TrackId};
 
 use crate::source::{Sent, Source};
 use crate::stage::Stage;
+use crate::watch::Sample;
 
 const HINT: &str = "#EXT-X-PRELOAD-HINT:TYPE=MAP";
 
@@ -173,4 +175,71 @@ fn a_track_that_comes_after_thirty_seconds_is_told_and_left_out() {
     stage.watcher.finish(generation);
     assert_eq!(stage.video().samples().len(), 1_000);
     assert!(stage.longest_silence() <= Duration::from_millis(500), "{:?}", stage.longest_silence());
+}
+
+/// Hostile case 26: sound that changes its rate, with pictures and alone. What its playlist counts in stays, for what
+/// is listed stays listed; its chunks and the new init section count in it too.
+#[test]
+fn sound_that_changes_its_rate_keeps_its_timescale_and_its_place() {
+    for (old, new) in [(48_000, 44_100), (44_100, 48_000), (48_000, 22_050), (32_000, 48_000)] {
+        for video in [true, false] {
+            let case = format!("{old} to {new} Hz, pictures: {video}");
+            let before = Source { audio_rate: Some(old), video, gop: 25, ..Source::default() };
+            let after = Source { audio_rate: Some(new), ..before.clone() };
+            let mut stage = Stage::new();
+            stage.watcher.frame = 1_024_000_000 / i64::from(old.min(new));
+            let mut publisher = stage.join(before.tracks());
+            let (first, _) = split(before.frames(20, stage.now), 6);
+            let (_, rest) = split(after.frames(20, stage.now), 6);
+            stage.send(&mut publisher, &first, None);
+            publisher.configure(after.tracks().pop().unwrap(), stage.now);
+            stage.send(&mut publisher, &rest, None);
+            publisher.finish();
+            stage.look();
+            let generation = stage.generation.as_ref().unwrap();
+            stage.watcher.finish(generation);
+            let constants = generation.rendition(TrackId::AUDIO).unwrap().constants().clone();
+            assert_eq!(constants.timescale().per_second(), old, "{case}");
+            let seen = &stage.watcher.seen[&TrackId::AUDIO];
+            let parts: Vec<_> = seen.parts.values().collect();
+            assert!(parts.windows(2).all(|two| two[0].start + two[0].duration <= two[1].start), "{case}");
+
+            let changed: Vec<_> =
+                seen.segments.values().filter(|segment| segment.head.init.number == 1).collect();
+            assert!(changed[0].head.discontinuity, "{case}");
+            let init = &mut changed[0].head.init.bytes.as_ref();
+            Ftyp::decode(init).unwrap();
+            let trak = Moov::decode(init).unwrap().trak.remove(0);
+            assert_eq!(trak.mdia.mdhd.timescale, old, "{case}: the chunks count in it");
+            let Codec::Mp4a(entry) = &trak.mdia.minf.stbl.stsd.codecs[0] else { panic!("{case}") };
+            assert_eq!(u32::from(entry.audio.sample_rate.integer()), new, "{case}");
+
+            // Each frame lasts what it lasts, and none is lost but those before the first keyframe.
+            let samples = seen.samples();
+            let from =
+                samples.iter().position(|one| seen.parts[&one.part].msn >= changed[0].head.msn).unwrap();
+            let (start, last) = (&samples[from], samples.last().unwrap());
+            let count = (samples.len() - from) as i64;
+            let lasted = (last.dts + last.duration - start.dts) as f64 / f64::from(old);
+            let due = (count * 1_024) as f64 / f64::from(new);
+            // The last one may be longer, to end with the pictures.
+            assert!(
+                (lasted - due).abs() <= 1_024.0 / f64::from(new),
+                "{case}: {count} frames last {lasted} s, not {due} s"
+            );
+            let exact = 1_024.0 * f64::from(old) / f64::from(new);
+            let off = |one: &&Sample| (one.duration as f64 - exact).abs() >= 1.0;
+            assert!(samples[from..].iter().filter(off).count() <= 2, "{case}: not the frames' own durations");
+            let sent = rest.iter().filter(|one| one.frame.track == TrackId::AUDIO).count() as i64;
+            assert!(
+                sent - count <= i64::from(video) * i64::from(new) / 1_024 + 2,
+                "{case}: {count} of {sent}"
+            );
+            if video {
+                let lead = stage.video().segments[&changed[0].head.msn].start as f64 / 90_000.0;
+                let off = start.dts as f64 / f64::from(old) - lead;
+                assert!(off.abs() < 0.050, "{case}: the new sound begins {off} s off the picture");
+            }
+        }
+    }
 }

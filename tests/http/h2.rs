@@ -101,3 +101,30 @@ async fn a_stream_whose_window_stays_shut_is_given_up() {
     assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"WriteStall\"}").await, Some(1));
     drop(response);
 }
+
+/// Hostile case 63: one that reads a response in crumbs loses that response, not the connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_read_in_crumbs_is_reset_and_the_others_go_on() {
+    let mut settings = settings();
+    settings.limits.http.body_time = Duration::from_secs(1);
+    let server = Server::start(settings).await;
+    let stream = TcpStream::connect(server.at.http).await.unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(16_384).initial_connection_window_size(1 << 20);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut slow = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap().into_body();
+    let began = std::time::Instant::now();
+    let error = loop {
+        match slow.frame().await.expect("it is not over") {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(150)).await,
+            Err(error) => break error,
+        }
+    };
+    assert!(began.elapsed() > Duration::from_millis(900) && began.elapsed() < Duration::from_secs(6));
+    assert!(format!("{error:?}").contains("Reset("), "{error:?}");
+    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"BodyTime\"}").await, Some(1));
+    // The same connection still serves, and as much as before.
+    let whole = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap().into_body().collect().await.unwrap();
+    assert!(whole.to_bytes().len() > 100_000 && !connection.is_finished());
+}

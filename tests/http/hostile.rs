@@ -74,6 +74,17 @@ async fn no_framing_trick_gets_a_second_request_through() {
         let request = format!("GET /livez HTTP/1.1\r\n{head}\r\n{HIDDEN}");
         refused(&server, what, &request, &["400"]).await;
     }
+    // Lines that end in LF alone: a proxy in front may not take them for lines (hostile case 45).
+    for (what, request) in [
+        ("a bare LF after the request line", "GET /livez HTTP/1.1\nHost: t\r\n\r\n"),
+        ("a bare LF after a field", "GET /livez HTTP/1.1\r\nHost: t\nX-A: 1\r\n\r\n"),
+        ("a bare LF within what may be a value", "GET /livez HTTP/1.1\r\nHost: t\r\nX-A: b\nX-B: 1\r\n\r\n"),
+        ("a bare LF that ends the head", "GET /livez HTTP/1.1\r\nHost: t\r\n\n"),
+        ("bare LFs throughout", "GET /livez HTTP/1.1\nHost: t\n\n"),
+        ("a bare LF before the request line", "\nGET /livez HTTP/1.1\r\nHost: t\r\n\r\n"),
+    ] {
+        refused(&server, what, &format!("{request}{HIDDEN}"), &["400"]).await;
+    }
     for line in [
         "GET /livez HTTP/1.1 x",
         "GET  /livez  HTTP/1.1",

@@ -102,9 +102,14 @@ impl Encoder {
 
     /// Publishes to `rtmp://AT/live/PATH`.
     pub(crate) fn start_at(at: SocketAddr, path: &str) -> Self {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bbb_720p25_avc_aac.mp4").into();
+        Self::start_file(at, path, "bbb_720p25_avc_aac.mp4")
+    }
+
+    /// The same with another clip, of the fixtures where its path is relative.
+    pub(crate) fn start_file(at: SocketAddr, path: &str, clip: &str) -> Self {
+        let file = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")).join(clip);
         let url = format!("rtmp://{at}/live/{path}");
-        let options = publish::Options { file, url, repeat: true };
+        let options = publish::Options { file, url, ca: None, repeat: true };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(publish::run(options, async {
             let _ = stopped.await;
@@ -122,6 +127,16 @@ impl Encoder {
     pub(crate) async fn crash(self) {
         self.task.abort();
         let _ = self.task.await;
+    }
+
+    /// Waits until one of two is refused; returns why, and the other, which is not.
+    pub(crate) async fn against(mut self, mut other: Self) -> (String, Self) {
+        let (told, winner) = tokio::select! {
+            told = &mut self.task => (told, other),
+            told = &mut other.task => (told, self),
+        };
+        assert!(!winner.task.is_finished(), "both were refused");
+        (told.unwrap().unwrap_err().to_string(), winner)
     }
 
     /// Waits until the server ends it, and returns what it was told.

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use rillcast::server::publish;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -271,4 +272,46 @@ async fn a_stopping_server_does_not_wait_for_handshakes() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let took = server.stop().await;
     assert!(took < SECOND, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rillcast_publish_speaks_rtmps_to_whom_it_trusts() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(secure(folder.path())).await;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bbb_720p25_avc_aac.mp4");
+    let port = server.at.rtmps.unwrap().port();
+    let options = |host: &str, ca: Option<&str>| publish::Options {
+        file: file.into(),
+        url: format!("rtmps://{host}:{port}/live/cam?key=hush"),
+        ca: ca.map(|name| folder.path().join(name)),
+        repeat: true,
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let trusted = options("localhost", Some("self-signed.crt"));
+    let encoder = tokio::spawn(publish::run(trusted, async {
+        let _ = stopped.await;
+    }));
+    playable(&server, "cam").await;
+    assert_eq!(metric(&server, "rillcast_publishers").await, Some(1));
+    stop.send(()).unwrap();
+    encoder.await.unwrap().unwrap();
+
+    // An authority that did not sign it, a file with none in it, and a plain port.
+    let other = tempfile::tempdir().unwrap();
+    pair(other.path()).await;
+    let foreign =
+        publish::Options { ca: Some(other.path().join("self-signed.crt")), ..options("localhost", None) };
+    let plain = publish::Options {
+        url: format!("rtmps://localhost:{}/live/cam", server.at.rtmp.port()),
+        ..options("localhost", Some("self-signed.crt"))
+    };
+    for (options, why) in [
+        (foreign, "no TLS with localhost port"),
+        (options("localhost", Some("self-signed.key")), "no certificate authorities to trust"),
+        (plain, "no TLS with localhost port"),
+    ] {
+        let error = publish::run(options, std::future::pending()).await.unwrap_err();
+        assert!(error.to_string().contains(why) && error.exit_code() == 1, "{error}");
+    }
+    server.stop().await;
 }

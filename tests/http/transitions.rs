@@ -8,22 +8,25 @@ use hyper::Method;
 use rillcast::control::Settings;
 use tokio::net::TcpStream;
 
+use crate::ranges::ranged;
 use crate::rig::{Encoder, Server, metric, playable};
 use crate::tls_rig::secure;
 use crate::transports::{ALL, Heard, Player, hint, inflate, open_msn};
 
 const GZIP: [(&str, &str); 1] = [("accept-encoding", "gzip")];
 /// A request that is not to be held is answered within this, however busy the machine is.
-const AT_ONCE: Duration = Duration::from_millis(900);
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(900);
 
 /// A grace longer than all rows take, on any machine.
 const AWAY: Duration = Duration::from_secs(60);
 
 /// What an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Expect {
+pub(crate) enum Expect {
     /// A playlist that goes on.
     Live,
+    /// The same as a delta update.
+    Delta,
     /// A playlist that is over, whole.
     Ended,
     /// Media that never changes.
@@ -33,55 +36,67 @@ enum Expect {
 }
 
 /// One row: what is asked for, what comes, and whether at once.
-struct Row {
+pub(crate) struct Row {
     ask: String,
     expect: Expect,
     at_once: bool,
 }
 
-fn row(ask: impl Into<String>, expect: Expect) -> Row {
+pub(crate) fn row(ask: impl Into<String>, expect: Expect) -> Row {
     Row { ask: ask.into(), expect, at_once: true }
 }
 
-fn held(ask: impl Into<String>, expect: Expect) -> Row {
+pub(crate) fn held(ask: impl Into<String>, expect: Expect) -> Row {
     Row { at_once: false, ..row(ask, expect) }
 }
 
 /// Asks for `row` plain, packed and by HEAD at the same time, and judges each answer.
-async fn judge(player: &Player, folder: &str, row: &Row) {
-    let path = if row.ask.starts_with('/') { row.ask.clone() } else { format!("{folder}{}", row.ask) };
+pub(crate) async fn judge(player: &Player, folder: &str, row: &Row) {
     let began = Instant::now();
+    let replies = three(player, folder, &row.ask).await;
+    assert!(!row.at_once || began.elapsed() < AT_ONCE, "{}: {:?}", row.ask, began.elapsed());
+    verdict(&replies, row.expect, &format!("{:?} {} {:?}", player.transport, row.ask, row.expect));
+}
+
+/// The answers to one request plain, packed and by HEAD.
+pub(crate) async fn three(player: &Player, folder: &str, ask: &str) -> [Heard; 3] {
+    let path = if ask.starts_with('/') { ask.to_owned() } else { format!("{folder}{ask}") };
     let (plain, packed, head) = tokio::join!(
         player.get(&path),
         player.ask(Method::GET, &path, &GZIP),
         player.ask(Method::HEAD, &path, &[]),
     );
-    let on = format!("{:?} {path} {:?}", player.transport, row.expect);
-    assert!(!row.at_once || began.elapsed() < AT_ONCE, "{on}: {:?}", began.elapsed());
-    for reply in [&plain, &packed, &head] {
-        check(reply, row.expect, &on);
+    [plain, packed, head]
+}
+
+/// Judges the answers to one request.
+pub(crate) fn verdict(replies: &[Heard; 3], expect: Expect, on: &str) {
+    let [plain, packed, head] = replies;
+    for reply in replies {
+        check(reply, expect, on);
     }
     assert!(head.body.is_empty(), "{on}");
     let zipped = packed.header("content-encoding") == "gzip";
-    assert_eq!(zipped, matches!(row.expect, Expect::Live | Expect::Ended), "{on}");
-    let (unpacked, live) =
-        (if zipped { inflate(&packed.body).into() } else { packed.body.clone() }, row.expect == Expect::Live);
+    let live = matches!(expect, Expect::Live | Expect::Delta);
+    assert_eq!(zipped, live || expect == Expect::Ended, "{on}");
+    let unpacked = if zipped { inflate(&packed.body).into() } else { packed.body.clone() };
     // A playlist that goes on may have gone on between the two.
     assert!(live || unpacked == plain.body, "{on}");
-    if live || row.expect == Expect::Ended {
+    if live || expect == Expect::Ended {
         let text = std::str::from_utf8(&unpacked).unwrap();
         for text in [plain.text(), text] {
             assert!(text.starts_with("#EXTM3U\n"), "{on}: {text}");
             assert_eq!(text.contains("#EXT-X-ENDLIST"), !live, "{on}: {text}");
             assert!(live || !text.contains("#EXT-X-SKIP"), "{on}: {text}");
+            assert!(expect != Expect::Delta || text.contains("#EXT-X-SKIP:"), "{on}: {text}");
             assert_eq!(text.contains("#EXT-X-PRELOAD-HINT"), live, "{on}: {text}");
         }
     }
 }
 
-fn check(reply: &Heard, expect: Expect, on: &str) {
+pub(crate) fn check(reply: &Heard, expect: Expect, on: &str) {
     let status = match expect {
-        Expect::Live | Expect::Ended | Expect::Media => 200,
+        Expect::Live | Expect::Delta | Expect::Ended | Expect::Media => 200,
         Expect::Refusal(status) => status,
     };
     assert_eq!(reply.status.as_u16(), status, "{on}");
@@ -91,14 +106,16 @@ fn check(reply: &Heard, expect: Expect, on: &str) {
     assert_eq!(kept.ends_with("immutable"), immutable, "{on}: {kept}");
     assert!(kept == "no-store" || kept.starts_with("public, max-age="), "{on}: {kept}");
     assert!(!reply.header("priority").is_empty(), "{on}");
+    assert_eq!(reply.header("retry-after"), if status == 503 { "1" } else { "" }, "{on}");
+    assert!(status != 503 || kept == "no-store", "{on}: {kept}");
 }
 
-async fn playlist(player: &Player, folder: &str) -> String {
+pub(crate) async fn playlist(player: &Player, folder: &str) -> String {
     player.get(&format!("{folder}media.m3u8")).await.text().to_owned()
 }
 
 /// Waits until the playlist holds `what`.
-async fn until(player: &Player, folder: &str, what: &str) -> String {
+pub(crate) async fn until(player: &Player, folder: &str, what: &str) -> String {
     let began = Instant::now();
     loop {
         let state = playlist(player, folder).await;
@@ -111,7 +128,7 @@ async fn until(player: &Player, folder: &str, what: &str) -> String {
 }
 
 /// The URIs of listed parts that hold media, and of listed segments that do.
-fn listed(state: &str) -> (Vec<&str>, Vec<&str>) {
+pub(crate) fn listed(state: &str) -> (Vec<&str>, Vec<&str>) {
     let parts = state.lines().filter(|line| line.starts_with("#EXT-X-PART:") && !line.contains("GAP=YES"));
     let parts = parts.map(|line| line.split("URI=\"").nth(1).unwrap().split('"').next().unwrap()).collect();
     let lines: Vec<&str> = state.lines().collect();
@@ -122,17 +139,24 @@ fn listed(state: &str) -> (Vec<&str>, Vec<&str>) {
     (parts, segments.map(|at| lines[at]).collect())
 }
 
-struct Scene {
-    folder: tempfile::TempDir,
-    server: Server,
-    encoder: Encoder,
-    media: String,
+/// A stream that is played, and whoever sends it.
+pub(crate) struct Scene {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) server: Server,
+    pub(crate) encoder: Encoder,
+    pub(crate) media: String,
 }
 
 impl Scene {
     async fn set(grace: Duration) -> Self {
+        Self::with(|settings| settings.grace = grace).await
+    }
+
+    /// One whose settings are changed by `change`.
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { grace, ..secure(folder.path()) };
+        let mut settings = secure(folder.path());
+        change(&mut settings);
         let server = Server::start(settings).await;
         let encoder = Encoder::start(&server, "cam");
         let media = playable(&server, "cam").await;
@@ -141,17 +165,17 @@ impl Scene {
         scene
     }
 
-    fn players(&self) -> [Player; 4] {
+    pub(crate) fn players(&self) -> [Player; 4] {
         players(&self.server, self.folder.path())
     }
 }
 
-fn players(server: &Server, folder: &Path) -> [Player; 4] {
+pub(crate) fn players(server: &Server, folder: &Path) -> [Player; 4] {
     ALL.map(|transport| Player::new(transport, server, folder))
 }
 
 /// Rows that are the same in every state.
-fn always() -> Vec<Row> {
+pub(crate) fn always() -> Vec<Row> {
     vec![
         row("init-0.mp4", Expect::Media),
         row("init-9.mp4", Expect::Refusal(404)),
@@ -193,6 +217,7 @@ async fn every_row_holds_when_a_stream_has_ended() {
         for row in &rows {
             judge(player, &media, row).await;
         }
+        ranged(player, &media, &state).await;
     }
     server.stop().await;
 }
@@ -269,6 +294,7 @@ async fn lost(player: &Player, media: &str) {
     for row in &rows {
         judge(player, media, row).await;
     }
+    ranged(player, media, &state).await;
     // A part that turns out to be a gap has no bytes, and whoever waited for it is told so.
     let state = playlist(player, media).await;
     judge(player, media, &held(hint(&state), Expect::Refusal(404))).await;

@@ -32,6 +32,8 @@ pub(crate) struct Seen {
 
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
+    /// Of sound's longest frame, in microseconds, where that is not one of the first configuration's.
+    pub(crate) frame: i64,
     pub(crate) seen: BTreeMap<TrackId, Seen>,
 }
 
@@ -75,6 +77,7 @@ impl Watcher {
         for other in all.iter().skip(1) {
             let (a, b) = (&self.seen[&lead.id()], &self.seen[&other.id()]);
             let frame = rescale(1_024, other.constants().timescale(), Timescale::MICROS) + 25;
+            let frame = frame.max(self.frame + 25);
             for (msn, segment) in &a.segments {
                 let Some(twin) = b.segments.get(msn) else { panic!("{} lacks segment {msn}", other.id()) };
                 let micros = |value, rendition: &Rendition| {

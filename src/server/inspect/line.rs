@@ -1,7 +1,7 @@
 //! Lines: connections to an origin, plain or over TLS, HTTP/1.1 or HTTP/2 as the two agree.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -10,35 +10,24 @@ use axum::http::{Request, Response, request};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::address::Address;
-use crate::server::tls;
+use crate::server::tls::{self, TrustError};
 
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// Where systems keep the authorities they trust; the first that is there counts.
-const AUTHORITIES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-    "/usr/local/share/certs/ca-root-nss.crt",
-];
 
 /// Why there is no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FetchError {
     #[error("cannot connect")]
     Connect,
-    #[error("no certificate authorities to trust: give some with --ca, or in SSL_CERT_FILE")]
-    Authorities,
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("the TLS handshake failed, or the certificate is not to be trusted")]
     Tls,
     #[error("the connection was closed or speaks no HTTP")]
@@ -106,7 +95,7 @@ impl Line {
 pub(super) struct Dialer {
     ca: Option<PathBuf>,
     /// Made when the first address asks for it.
-    tls: OnceLock<Result<TlsConnector, FetchError>>,
+    tls: OnceLock<Result<TlsConnector, TrustError>>,
 }
 
 impl std::fmt::Debug for Dialer {
@@ -129,7 +118,8 @@ impl Dialer {
         if !address.secure {
             return one(stream).await;
         }
-        let tls = self.tls.get_or_init(|| connector(self.ca.as_deref())).clone()?;
+        let connector = || tls::connector(self.ca.as_deref(), &[b"h2", b"http/1.1"]);
+        let tls = self.tls.get_or_init(connector).clone()?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| FetchError::Tls)?;
         let stream = timeout(CONNECT, tls.connect(name, stream)).await;
         let stream = stream.map_err(|_| FetchError::Tls)?.map_err(|_| FetchError::Tls)?;
@@ -157,22 +147,4 @@ async fn two<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> R
         let _ = connection.await;
     });
     Ok(Line::Two(sender))
-}
-
-fn connector(ca: Option<&Path>) -> Result<TlsConnector, FetchError> {
-    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let found = || AUTHORITIES.iter().map(PathBuf::from).find(|path| path.is_file());
-    let path = ca.map(Path::to_owned).or(named).or_else(found).ok_or(FetchError::Authorities)?;
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|_| FetchError::Authorities)?;
-    // One that cannot be read is one that is not trusted.
-    roots.add_parsable_certificates(certificates.flatten());
-    if roots.is_empty() {
-        return Err(FetchError::Authorities);
-    }
-    let provider = tls::provider().map_err(|_| FetchError::Tls)?;
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let mut config = config.map_err(|_| FetchError::Tls)?.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
 }
