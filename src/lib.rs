@@ -11,6 +11,7 @@
 //! | [`media`] | 1 | frames, tracks, time, names, limits |
 //! | [`codec`] | 2 | parameter sets and configuration records |
 //! | [`flv`], [`cmaf`], [`m3u8`] | 3 | one grammar each |
+//! | [`obs`] | 3 | what OBS Studio is told to encode |
 //! | [`rtmp`] | 4 | one encoder's conversation, sans-IO |
 //! | [`packager`] | 4 | where a cut falls; parts and segments |
 //! | [`live`] | 5 | the recent past; who is live |
@@ -31,6 +32,7 @@ pub mod lint;
 pub mod live;
 pub mod m3u8;
 pub mod media;
+pub mod obs;
 pub mod packager;
 pub mod push;
 pub mod rtmp;

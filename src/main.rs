@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use rillcast::control::{KeyHash, Settings, SettingsError, Sources, Value, check_key, generate_key};
-use rillcast::server::{self, inspect, publish};
+use rillcast::media::StreamName;
+use rillcast::obs::{Canvas, Encoder, Endpoint};
+use rillcast::server::{self, inspect, obs_profile, publish};
 
 /// A live media server in one binary: RTMP in, Low-Latency HLS out.
 #[derive(Parser)]
@@ -50,6 +52,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         ca: Option<PathBuf>,
     },
+    /// Write a folder that OBS Studio imports as a profile, which sends several renditions of one picture.
+    ObsProfile(ObsProfile),
     /// Print a new stream key and its hash for the configuration file.
     Key {
         /// Hash this key instead of making one; `-` reads it from standard input.
@@ -61,6 +65,31 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Args)]
+struct ObsProfile {
+    /// The stream, after which the profile is called.
+    #[arg(value_parser = stream_name)]
+    name: StreamName,
+    /// Where OBS is to publish: rtmp://HOST/live.
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    server: Endpoint,
+    /// The stream key; `-` reads it from standard input. Without it, it is filled in in OBS.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Which encoders the machine has: x264, nvenc, amf, qsv, vaapi or videotoolbox.
+    #[arg(long, default_value = "x264", value_parser = encoder)]
+    encoder: Encoder,
+    /// OBS's picture.
+    #[arg(long, value_name = "SIZE@RATE", default_value = "1920x1080@60", value_parser = canvas)]
+    canvas: Canvas,
+    /// Most kilobits per second of all renditions and the sound together.
+    #[arg(long, value_name = "N", default_value_t = 12_000)]
+    max_kbps: u64,
+    /// The folder to make the profile's folder in.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -152,6 +181,8 @@ enum Failure {
     Publish(#[from] publish::Error),
     #[error(transparent)]
     Inspect(#[from] inspect::Error),
+    #[error(transparent)]
+    Profile(#[from] obs_profile::Error),
 }
 
 impl Failure {
@@ -160,6 +191,7 @@ impl Failure {
             Self::Server(error) => error.exit_code(),
             Self::Publish(error) => error.exit_code(),
             Self::Inspect(error) => error.exit_code(),
+            Self::Profile(_) => 1,
         }
     }
 }
@@ -170,6 +202,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Check(serve) => Ok(check(&serve.settings().map_err(server::Error::from)?)?),
         Command::Publish { file, url, repeat, ca } => send(publish::Options { file, url, ca, repeat }),
         Command::Inspect { url, span, json, ca } => judge(inspect::Options { url, span, json, ca }),
+        Command::ObsProfile(flags) => profile(flags),
         Command::Key { hash } => Ok(key(hash)?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -208,6 +241,32 @@ fn judge(options: inspect::Options) -> Result<(), Failure> {
         let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
         Ok(inspect::run(options, shutdown, Out).await?)
     })
+}
+
+fn profile(flags: ObsProfile) -> Result<(), Failure> {
+    let ObsProfile { name, server, key, encoder, canvas, max_kbps, out } = flags;
+    let key = typed(key)?.unwrap_or_default();
+    let missing = key.is_empty();
+    let options = obs_profile::Options { name, server, key, encoder, canvas, max_kbps, folder: out };
+    let folder = obs_profile::write(&options)?;
+    let note = if missing { "Then fill in the stream key: Settings, Stream.\n" } else { "" };
+    Ok(print(format!("{}\nIn OBS: Profile, Import, and choose this folder.\n{note}", folder.display()))?)
+}
+
+fn stream_name(text: &str) -> Result<StreamName, String> {
+    StreamName::parse(text).map_err(|fault| fault.to_string())
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).ok_or_else(|| "a URL such as rtmp://live.example.org/live".to_owned())
+}
+
+fn encoder(text: &str) -> Result<Encoder, String> {
+    Encoder::parse(text).ok_or_else(|| "x264, nvenc, amf, qsv, vaapi or videotoolbox".to_owned())
+}
+
+fn canvas(text: &str) -> Result<Canvas, String> {
+    Canvas::parse(text).ok_or_else(|| "a size and a rate, such as 1920x1080@60".to_owned())
 }
 
 /// A time such as `90s` or `5m`, of at least a second.
@@ -256,21 +315,22 @@ fn check(settings: &Settings) -> Result<(), server::Error> {
 }
 
 fn key(hash: Option<String>) -> Result<(), server::Error> {
-    let given = match hash.as_deref() {
-        Some("-") => {
-            let what = "cannot read the key from standard input";
-            let read = io::read_to_string(io::stdin());
-            Some(read.map_err(|error| server::Error::System { what, error })?.trim().to_owned())
-        }
-        _ => hash,
-    };
-    if let Some(key) = given {
+    if let Some(key) = typed(hash)? {
         check_key(&key).map_err(|fault| SettingsError::Together(fault.into()))?;
         return print(format!("{}\n", KeyHash::new(&key)?));
     }
     let key = generate_key()?;
     let key = key.expose();
     print(format!("key       {key}\nkey_hash  {}\n", KeyHash::new(key)?))
+}
+
+/// A key as it was given, or as it stands on standard input for `-`.
+fn typed(key: Option<String>) -> Result<Option<String>, server::Error> {
+    if key.as_deref() != Some("-") {
+        return Ok(key);
+    }
+    let read = io::read_to_string(io::stdin()).map_err(system("cannot read the key from standard input"))?;
+    Ok(Some(read.trim().to_owned()))
 }
 
 fn print(text: impl AsRef<[u8]>) -> Result<(), server::Error> {

@@ -24,6 +24,8 @@ mod h2;
 mod hostile;
 #[path = "http/ingest.rs"]
 mod ingest;
+#[path = "http/obs.rs"]
+mod obs;
 #[path = "http/playback.rs"]
 mod playback;
 #[path = "http/ranges.rs"]

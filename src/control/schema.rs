@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::live::Takeover;
+use crate::media::VideoCodec;
+use crate::obs::Endpoint;
 
 use super::settings::{Latency, Settings};
 use super::value::Value;
@@ -59,6 +61,11 @@ pub(super) const KEYS: &[Key] = &[
     key!("live.window", "a time from \"4s\" to \"5m\"", |s, v| span(v, 4_000, 300_000) => s.window),
     key!("live.grace", GRACE, |s, v| grace(v) => s.grace),
     key!("live.takeover", TAKEOVER, |s, v| takeover(v) => s.takeover),
+    key!("obs.server", "a URL such as \"rtmp://live.example.org/live\"", |s, v| v.text().and_then(Endpoint::parse).map(Some) => s.obs.server),
+    key!("obs.max_kbps", COUNT, |s, v| v.count() => s.obs.max_kbps),
+    key!("obs.max_renditions", "a number from 1 to 7",
+        |s, v| v.count().filter(|count| *count <= 7) => s.obs.max_renditions),
+    key!("obs.codec", "\"h264\", \"hevc\" or \"av1\"", |s, v| codec(v) => s.obs.codec),
     key!("drain", "a time from \"0s\" to \"5m\"", |s, v| span(v, 0, 300_000) => s.drain),
     key!("limits.rtmp.connections", COUNT, |s, v| v.count() => s.limits.rtmp.connections),
     key!("limits.rtmp.connections_per_address", COUNT,
@@ -131,6 +138,15 @@ pub(super) fn nearest(path: &str) -> Option<String> {
 
 fn file(value: &Value) -> Option<PathBuf> {
     value.text().filter(|text| !text.is_empty()).map(PathBuf::from)
+}
+
+fn codec(value: &Value) -> Option<VideoCodec> {
+    match value.text()? {
+        "h264" => Some(VideoCodec::Avc),
+        "hevc" => Some(VideoCodec::Hevc),
+        "av1" => Some(VideoCodec::Av1),
+        _ => None,
+    }
 }
 
 fn span(value: &Value, least: u64, most: u64) -> Option<Duration> {

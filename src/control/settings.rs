@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::live::{Takeover, Terms};
-use crate::media::{Limits, StreamName};
+use crate::media::{Limits, StreamName, VideoCodec};
+use crate::obs;
 
 use super::fault::{Fault, SettingsError};
 use super::stream::{DeclaredStream, Policy};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub takeover: Takeover,
     /// What streams say of both for themselves.
     pub policies: HashMap<StreamName, Policy>,
+    /// What OBS Studio is told to encode.
+    pub obs: Obs,
     /// How long a stopping server lets its connections finish.
     pub drain: Duration,
     /// Bounds on what peers may do.
@@ -60,6 +63,19 @@ pub struct Listen {
     pub https: Option<SocketAddr>,
     /// Encoders over TLS, when it is not [`Settings::RTMPS`].
     pub rtmps: Option<SocketAddr>,
+}
+
+/// What OBS Studio may be told to encode, when it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obs {
+    /// Where it is told to publish; where it has asked, when it is not said.
+    pub server: Option<obs::Endpoint>,
+    /// Most kilobits per second of all renditions and the sound together.
+    pub max_kbps: usize,
+    /// Most renditions.
+    pub max_renditions: usize,
+    /// What they are coded in where the encoder's machine can; else in H.264.
+    pub codec: VideoCodec,
 }
 
 /// The latency profile.
@@ -116,6 +132,7 @@ impl Default for Settings {
             grace: Duration::from_secs(10),
             takeover: Takeover::default(),
             policies: HashMap::new(),
+            obs: Obs { server: None, max_kbps: 12_000, max_renditions: 5, codec: VideoCodec::Avc },
             drain: Duration::from_secs(30),
             limits: Limits::default(),
         }
@@ -150,6 +167,16 @@ impl Settings {
             grace: own.grace.unwrap_or(self.grace),
             takeover: own.takeover.unwrap_or(self.takeover),
             credential,
+        }
+    }
+
+    /// What OBS is told to encode: a keyframe begins every segment.
+    pub fn obs_policy(&self) -> obs::Policy {
+        obs::Policy {
+            most_kilobits: self.obs.max_kbps as u64,
+            most_renditions: self.obs.max_renditions,
+            codec: self.obs.codec,
+            keyframe_seconds: self.segment.as_secs().max(1),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures of one address within [`WINDOW`] before it is refused unheard.
@@ -9,6 +10,23 @@ const FAILURES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Addresses remembered at once; past it the oldest is forgotten.
 const ADDRESSES: usize = 4_096;
+
+/// Requests of one address within [`WINDOW`] that a [`Quota`] allows.
+const ALLOWED: u32 = 30;
+
+/// How often an address may ask for something that costs, at most thirty times a minute.
+#[derive(Debug, Default)]
+pub struct Quota(Mutex<Throttle>);
+
+impl Quota {
+    /// Whether `address` may ask once more at `now`. It counts.
+    pub fn allow(&self, address: IpAddr, now: Instant) -> bool {
+        let mut throttle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = throttle.count(address, now) < ALLOWED;
+        throttle.failed(address, now);
+        allowed
+    }
+}
 
 /// Failed attempts by address. An IPv6 host owns its /64, so it counts as one address.
 #[derive(Debug, Default)]
@@ -25,14 +43,19 @@ struct Failures {
 impl Throttle {
     /// Whether `address` has used up its attempts.
     pub(super) fn exhausted(&mut self, address: IpAddr, now: Instant) -> bool {
+        self.count(address, now) >= FAILURES
+    }
+
+    /// How often `address` has failed within the window.
+    fn count(&mut self, address: IpAddr, now: Instant) -> u32 {
         let address = network(address);
         match self.failures.get(&address) {
             Some(f) if now.saturating_duration_since(f.since) >= WINDOW => {
                 self.failures.remove(&address);
-                false
+                0
             }
-            Some(f) => f.count >= FAILURES,
-            None => false,
+            Some(f) => f.count,
+            None => 0,
         }
     }
 

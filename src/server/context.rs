@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::control::{Access, Metrics, Settings};
+use crate::control::{Access, Metrics, Quota, Settings};
 use crate::live::Registry;
 use crate::media::Limits;
 
@@ -25,6 +25,8 @@ pub(super) struct Context {
     pub(super) lint: Arc<SelfLint>,
     /// Bounds.
     pub(super) limits: Arc<Limits>,
+    /// How often an address may ask for an encoder's configuration.
+    pub(super) asked: Quota,
     /// Held requests.
     pub(super) holds: Arc<Admission>,
     phase: watch::Sender<Phase>,
@@ -58,6 +60,7 @@ impl Context {
             metrics: Arc::default(),
             lint: Arc::default(),
             limits,
+            asked: Quota::default(),
             holds,
             phase,
         }

@@ -16,7 +16,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::http::request;
 use hyper::service::service_fn;
-use hyper::{Request, Response, Version};
+use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -35,6 +35,7 @@ use super::clock::Clock;
 use super::context::Context;
 use super::io::{Metered, WatchedIo};
 use super::listen;
+use super::obs;
 use super::playback::{self, Ask};
 use super::screen;
 use super::tls::Handshake;
@@ -150,13 +151,10 @@ impl HttpDoor {
             let (router, context, playing) = (self.router.clone(), context.clone(), self.playing);
             move |request: Request<Incoming>| {
                 let (flight, peer, context) = (peer.vitals.begin(), peer.clone(), context.clone());
-                // Nothing here takes a body: requests that bring one are refused, and the connection closes.
-                let (head, _) = request.into_parts();
+                let (head, body) = request.into_parts();
                 let (version, class) = (head.version, screen::class(head.uri.path()));
-                let work = match peer.vitals.ends_lines_badly() {
-                    true => Work::Refuse(screen::Refusal::Line),
-                    false => Work::begin(head, &router, &context.limits.http, playing),
-                };
+                let door = playing.then_some(peer.address);
+                let work = Work::begin(head, body, &router, &context.limits.http, door, &peer.vitals);
                 async move {
                     let response = work.done(&context, &peer, version).await;
                     context.metrics.request(class, response.status().as_u16());
@@ -215,17 +213,31 @@ enum Work {
 }
 
 impl Work {
-    fn begin(head: request::Parts, router: &Router, limits: &HttpLimits, playing: bool) -> Self {
-        if let Err(refusal) = screen::screen(&head, limits) {
+    /// `player`: who asks, at a door that is for the public.
+    fn begin(
+        mut head: request::Parts,
+        body: Incoming,
+        router: &Router,
+        limits: &HttpLimits,
+        player: Option<IpAddr>,
+        vitals: &Vitals,
+    ) -> Self {
+        // Nothing else takes a body: requests that bring one are refused, and the connection closes.
+        let speaks = player.filter(|_| head.method == Method::POST && head.uri.path() == obs::PATH);
+        if vitals.ends_lines_badly(speaks.is_some()) {
+            return Self::Refuse(screen::Refusal::Line);
+        }
+        if let Err(refusal) = screen::screen(&head, limits, speaks.map_or(0, |_| obs::MOST)) {
             return Self::Refuse(refusal);
         }
-        match Ask::read(&head).filter(|_| playing) {
-            Some(ask) => Self::Play(ask),
-            None => {
-                let request = Request::from_parts(head, Body::empty());
-                Self::Route(Box::pin(router.clone().oneshot(request)))
-            }
+        if let Some(ask) = Ask::read(&head).filter(|_| player.is_some()) {
+            return Self::Play(ask);
         }
+        let body = speaks.map_or_else(Body::empty, |address| {
+            head.extensions.insert(address);
+            Body::new(body)
+        });
+        Self::Route(Box::pin(router.clone().oneshot(Request::from_parts(head, body))))
     }
 
     async fn done(self, context: &Context, peer: &Peer, version: Version) -> Response<Body> {

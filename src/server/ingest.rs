@@ -4,9 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::base::Secret;
 use crate::live::{self, Expect, Ouster, Publisher};
 use crate::media::Now;
-use crate::rtmp::{Announcement, Discard, Discarded, Output};
+use crate::obs;
+use crate::rtmp::{Announcement, Discard, Discarded, Output, PublishRequest};
 
 use super::context::Context;
 use super::log::Escaped;
@@ -33,15 +35,32 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// Who publishes, as far as a log may tell.
+#[derive(Default)]
+pub(super) struct Caller {
+    encoder: String,
+    obs_config: String,
+}
+
+impl Caller {
+    /// Who asks for it.
+    pub(super) fn of(request: &PublishRequest) -> Self {
+        let own =
+            |(name, value): &&(String, Secret)| name == "clientConfigId" && obs::is_config_id(value.expose());
+        let config = request.parameters.iter().find(own).map(|(_, value)| value.expose().to_owned());
+        Self { encoder: request.encoder.clone().unwrap_or_default(), obs_config: config.unwrap_or_default() }
+    }
+}
+
 impl<'a> Ingest<'a> {
     /// A publish that was just accepted.
-    pub(super) fn new(context: &'a Context, publisher: Publisher, peer: SocketAddr, encoder: &str) -> Self {
+    pub(super) fn new(context: &'a Context, publisher: Publisher, peer: SocketAddr, caller: &Caller) -> Self {
         context.metrics.publishes.inc();
         context.metrics.publishers.inc();
         let generation = publisher.generation();
         tracing::info!(
-            stream = %generation.name(), generation = %generation.id(), %peer, encoder = %Escaped(encoder),
-            "publish_started"
+            stream = %generation.name(), generation = %generation.id(), %peer,
+            encoder = %Escaped(&caller.encoder), obs_config = caller.obs_config, "publish_started"
         );
         Self { context, publisher, peer, discards: 0, _counted: Counted(context) }
     }

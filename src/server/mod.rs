@@ -21,6 +21,8 @@ pub mod inspect;
 mod io;
 mod listen;
 mod log;
+mod obs;
+pub mod obs_profile;
 mod pages;
 mod playback;
 pub mod publish;

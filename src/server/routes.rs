@@ -7,9 +7,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::context::{Context, Phase};
+use super::obs;
 use super::pages;
 
 /// Content type of the metrics (OpenMetrics 1.0.0).
@@ -22,6 +23,7 @@ pub(super) fn public(context: Arc<Context>) -> Router {
         .route("/watch/{*name}", get(pages::watch))
         .route("/embed/{*name}", get(pages::embed))
         .route("/assets/{*path}", get(pages::asset))
+        .route(obs::PATH, post(obs::configure))
         .merge(health())
         .with_state(context)
 }

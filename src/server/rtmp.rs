@@ -23,7 +23,7 @@ use super::admission::{Admission, Full};
 use super::clock::Clock;
 use super::context::Context;
 use super::gate::{self, Ruling, Waiting};
-use super::ingest::Ingest;
+use super::ingest::{Caller, Ingest};
 use super::listen;
 use super::tls::Handshake;
 
@@ -155,8 +155,8 @@ struct Driver<'a> {
     refusal: Option<(Instant, Rejection)>,
     /// A granted request whose stream is being taken over.
     waiting: Option<Waiting>,
-    /// What the encoder calls itself.
-    encoder: Option<String>,
+    /// Who asks to publish.
+    caller: Caller,
     outbound: VecDeque<Bytes>,
     queued: usize,
     /// Whether something was written that may not have reached the socket yet.
@@ -176,7 +176,7 @@ impl<'a> Driver<'a> {
             ingest: None,
             refusal: None,
             waiting: None,
-            encoder: None,
+            caller: Caller::default(),
             outbound,
             queued: 0,
             unflushed: false,
@@ -315,7 +315,7 @@ impl<'a> Driver<'a> {
             match output {
                 Output::Send(bytes) => self.send(bytes),
                 Output::PublishRequested(request) => {
-                    self.encoder.clone_from(&request.encoder);
+                    self.caller = Caller::of(&request);
                     let ruling = gate::judge(self.context, self.peer, &request, now);
                     self.rule(ruling);
                 }
@@ -349,8 +349,7 @@ impl<'a> Driver<'a> {
         match ruling {
             Ruling::Publish(publisher) => {
                 self.session.accept();
-                let encoder = self.encoder.take().unwrap_or_default();
-                self.ingest = Some(Ingest::new(self.context, *publisher, self.peer, &encoder));
+                self.ingest = Some(Ingest::new(self.context, *publisher, self.peer, &self.caller));
             }
             Ruling::Refuse(rejection, at) => self.refusal = Some((at, rejection)),
             Ruling::Wait(waiting) => self.waiting = Some(waiting),

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::control::{Access, Settings, Store};
+use crate::control::{Access, Listen, Settings, Store};
 use crate::live::{self, Registry};
 use crate::packager;
 
@@ -81,6 +81,13 @@ pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Resu
     Ok(())
 }
 
+impl Addresses {
+    fn listen(&self) -> Listen {
+        let Self { rtmp, http, admin, https, rtmps } = *self;
+        Listen { rtmp, http, admin, https, rtmps }
+    }
+}
+
 impl House {
     /// Opens the store and binds every listener, or none.
     ///
@@ -103,6 +110,9 @@ impl House {
         };
         let (streams, greeting) = first_run::streams(&settings, store.as_ref())?;
         let access = Access::new(streams, settings.open_publish);
+        // From here on it is said where the listeners are, not where they were to be.
+        let mut settings = settings;
+        settings.listen = addresses.listen();
         let context = Arc::new(Context::new(access, Registry::new(live(&settings)), settings.clone()));
         Ok(Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure })
     }

@@ -1,6 +1,6 @@
 //! Screening: what every request must be before any route sees it.
 //!
-//! Nothing on these listeners takes a request body. A request that brings one, in whatever framing, is
+//! One route takes a request body, of a declared length. Any other request that brings one, in whatever framing, is
 //! refused and its connection closed, so no disagreement about where a body ends can hide a second request
 //! (RFC 9112 §11.2).
 
@@ -55,8 +55,8 @@ impl Refusal {
     }
 }
 
-/// Checks one request head.
-pub(super) fn screen(head: &request::Parts, limits: &HttpLimits) -> Result<(), Refusal> {
+/// Checks one request head, whose body may have `most` bytes.
+pub(super) fn screen(head: &request::Parts, limits: &HttpLimits, most: usize) -> Result<(), Refusal> {
     let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.target {
         return Err(Refusal::Target);
@@ -64,7 +64,7 @@ pub(super) fn screen(head: &request::Parts, limits: &HttpLimits) -> Result<(), R
     if head.headers.len() > limits.headers || size(&head.headers).saturating_add(target) > limits.head {
         return Err(Refusal::Head);
     }
-    if has_body(&head.headers) {
+    if !body_fits(&head.headers, most) {
         return Err(Refusal::Body);
     }
     let hosts = head.headers.get_all(HOST).iter().count();
@@ -85,9 +85,13 @@ pub(super) fn class(path: &str) -> RequestClass {
     }
 }
 
-fn has_body(headers: &HeaderMap) -> bool {
-    let none = HeaderValue::from_static("0");
-    headers.contains_key(TRANSFER_ENCODING) || headers.get_all(CONTENT_LENGTH).iter().any(|len| len != none)
+/// Whether what is declared is no more than `most`. Chunks declare nothing.
+fn body_fits(headers: &HeaderMap, most: usize) -> bool {
+    let fits = |length: &HeaderValue| {
+        let digits = length.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        digits.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length <= most)
+    };
+    !headers.contains_key(TRANSFER_ENCODING) && headers.get_all(CONTENT_LENGTH).iter().all(fits)
 }
 
 fn size(headers: &HeaderMap) -> usize {

@@ -44,9 +44,7 @@ struct State {
     next: u64,
     /// Whether bytes of a further request came while one was answered.
     ahead: bool,
-    /// The last byte of HTTP/1 that came, and whether a line has ended in LF without CR.
-    last: u8,
-    bare: bool,
+    lines: Lines,
     unasked: Unasked,
 }
 
@@ -83,8 +81,7 @@ impl Vitals {
             requests: Vec::new(),
             next: 0,
             ahead: false,
-            last: 0,
-            bare: false,
+            lines: Lines::default(),
             unasked: Unasked::new(now),
         };
         Arc::new(Self { state: Mutex::new(state), holds: Default::default() })
@@ -129,7 +126,7 @@ impl Vitals {
         if state.protocol == Protocol::Http2 {
             state.unasked.received(bytes.len());
         } else {
-            state.lines(bytes);
+            state.lines.received(bytes);
             match state.phase {
                 Phase::Idle(_) => state.phase = Phase::Head(Clock::mono()),
                 Phase::Head(_) => {}
@@ -162,10 +159,11 @@ impl Vitals {
         InFlight { vitals: self.clone(), id }
     }
 
-    /// Whether the peer has ended a line of HTTP/1 in LF without CR. RFC 9112 §2.2 lets us read that; a proxy before
-    /// us may not have, and what follows would be to it a part of the same request.
-    pub(super) fn ends_lines_badly(&self) -> bool {
-        self.state().bare
+    /// Whether the peer has ended a line in LF without CR in the HTTP/1 head of the request that begins here; where no
+    /// `body` may follow it, also in what has come since. RFC 9112 §2.2 lets us read that; a proxy before us may not
+    /// have, and what follows would be to it a part of the same request.
+    pub(super) fn ends_lines_badly(&self, body: bool) -> bool {
+        self.state().lines.judge(body)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -173,12 +171,35 @@ impl Vitals {
     }
 }
 
-impl State {
-    /// Looks at how the lines in `bytes` end: all that a peer sends in HTTP/1 is heads.
-    fn lines(&mut self, bytes: &[u8]) {
-        let before = std::iter::once(&self.last).chain(bytes);
-        self.bare |= before.zip(bytes).any(|(before, byte)| *byte == b'\n' && *before != b'\r');
-        self.last = bytes.last().copied().unwrap_or(self.last);
+/// How the lines end that a peer has sent in HTTP/1.
+#[derive(Debug, Default)]
+struct Lines {
+    /// The last four bytes.
+    tail: u32,
+    /// Whether the head that is awaited has come whole.
+    whole: bool,
+    /// Whether a line of it has ended in LF without CR.
+    bare: bool,
+    /// The same of what came after it.
+    later: bool,
+}
+
+impl Lines {
+    fn received(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let bare = *byte == b'\n' && self.tail.to_be_bytes()[3] != b'\r';
+            self.tail = (self.tail << 8) | u32::from(*byte);
+            self.bare |= bare && !self.whole;
+            self.later |= bare && self.whole;
+            self.whole |= self.tail == u32::from_be_bytes(*b"\r\n\r\n");
+        }
+    }
+
+    fn judge(&mut self, body: bool) -> bool {
+        let bad = self.bare || (self.later && !body);
+        // What came after the head is the next one, or several: as a whole it is good or bad.
+        (self.bare, self.later, self.whole) = (self.bare || self.later, false, false);
+        bad
     }
 }
 
@@ -282,8 +303,23 @@ mod tests {
         ] {
             let vitals = Vitals::new(Clock::mono());
             pieces.iter().for_each(|piece| vitals.received(piece.as_bytes()));
-            assert_eq!(vitals.ends_lines_badly(), bare, "{pieces:?}");
+            assert_eq!(vitals.ends_lines_badly(false), bare, "{pieces:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_of_a_body_end_as_they_like() {
+        let vitals = Vitals::new(Clock::mono());
+        vitals.received(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\n{\n}\n");
+        assert!(!vitals.ends_lines_badly(true));
+        let vitals = Vitals::new(Clock::mono());
+        vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+        assert!(!vitals.ends_lines_badly(false));
+        vitals.received(b"POST / HTTP/1.1\nHost: t\r\nContent-Length: 4\r\n\r\n{\n}\n");
+        assert!(vitals.ends_lines_badly(true), "a later head is held to it too");
+        let vitals = Vitals::new(Clock::mono());
+        vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\nHost: t\r\n\r\n");
+        assert!(vitals.ends_lines_badly(false), "and so is what comes with it");
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ const LEVELS: &[(&str, usize)] = &[
     ("flv", 3),
     ("cmaf", 3),
     ("m3u8", 3),
+    ("obs", 3),
     ("rtmp", 4),
     ("webrtc", 4),
     ("packager", 4),
