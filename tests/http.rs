@@ -12,6 +12,8 @@
 mod continuity;
 #[path = "http/cues.rs"]
 mod cues;
+#[path = "http/framing.rs"]
+mod framing;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/hostile.rs"]

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use axum::body::Body as Page;
 use axum::http::Version;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -51,25 +52,86 @@ impl Body for RopeBody {
     }
 }
 
+/// The body of any response. What players ask for is named, so that none of it is put on the heap for being
+/// one of several.
+#[derive(Debug)]
+pub(super) enum Payload {
+    /// What players ask for.
+    Media(RopeBody),
+    /// Anything else.
+    Page(Page),
+}
+
+impl Payload {
+    /// Nothing.
+    pub(super) fn empty() -> Self {
+        Self::Media(RopeBody::new(Rope::default()))
+    }
+}
+
+impl From<Rope> for Payload {
+    fn from(rope: Rope) -> Self {
+        Self::Media(RopeBody::new(rope))
+    }
+}
+
+impl From<&'static str> for Payload {
+    fn from(text: &'static str) -> Self {
+        Rope::from(Bytes::from_static(text.as_bytes())).into()
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match &mut *self {
+            Self::Media(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Page(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Media(body) => body.is_end_stream(),
+            Self::Page(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Media(body) => body.size_hint(),
+            Self::Page(body) => body.size_hint(),
+        }
+    }
+}
+
 /// A response body whose progress the connection's vitals follow.
 ///
 /// HTTP/2 takes whatever it is given, however little the peer lets it send: so it is given slices, and asks
 /// for the next when it has room. What one stream can keep from being freed, and what counts as no progress,
-/// then have a bound. HTTP/1 is given whole runs, which it writes at once.
+/// then have a bound. HTTP/1 is given whole runs, which it writes at once: only its writes need watching.
 #[derive(Debug)]
 pub(super) struct Tracked<B> {
     body: B,
     request: InFlight,
-    slice: usize,
+    sliced: bool,
     left: Bytes,
 }
 
 impl<B> Tracked<B> {
     /// Follows `body`, which answers `request` in HTTP of `version`.
     pub(super) fn new(body: B, request: InFlight, version: Version) -> Self {
-        request.progressed();
-        let slice = if version == Version::HTTP_2 { H2_SLICE } else { usize::MAX };
-        Self { body, request, slice, left: Bytes::new() }
+        let sliced = version == Version::HTTP_2;
+        match sliced {
+            true => request.progressed(),
+            false => request.answered(),
+        }
+        Self { body, request, sliced, left: Bytes::new() }
     }
 }
 
@@ -81,6 +143,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if !self.sliced {
+            return Pin::new(&mut self.body).poll_frame(cx);
+        }
         self.request.progressed();
         if self.left.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -91,7 +156,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
                 end => return Poll::Ready(end),
             }
         }
-        let len = self.left.len().min(self.slice);
+        let len = self.left.len().min(H2_SLICE);
         Poll::Ready(Some(Ok(Frame::data(self.left.split_to(len)))))
     }
 
