@@ -1,6 +1,7 @@
 //! The front door: parse flags, run, exit code.
 
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -214,8 +215,13 @@ fn run(command: Command) -> Result<(), Failure> {
 
 fn start(settings: Settings) -> Result<(), server::Error> {
     server::start_log();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(system("cannot start the runtime"))?;
+    // With one core there is nothing to share out, and one queue keeps its order: whoever was woken by a new part
+    // is answered before anybody who has asked since.
+    let mut runtime = match std::thread::available_parallelism() {
+        Ok(NonZero::<usize>::MIN) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build().map_err(system("cannot start the runtime"))?;
     let result = runtime.block_on(async {
         let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
         server::run(settings, shutdown).await

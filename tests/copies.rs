@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rillcast::base::Rope;
-use rillcast::hls::{Answer, Directives, File, Request, answer};
+use rillcast::hls::{Answer, Directives, File, Request, answer, multivariant};
 use rillcast::live::{Registry, Settings};
 use rillcast::media::{Limits, Now, StreamName, TrackId, WallTime};
 use rillcast::push::{self, Client, Clip, Pace, Target};
@@ -161,6 +161,35 @@ async fn one_state_is_rendered_and_compressed_once_for_all_who_wait_for_it() {
         assert!(runs.len() == 1 && same(&runs[0], &first[0]), "a body of its own, gzip: {gzip}");
     }
     assert_eq!(bodies.len(), 2);
+}
+
+#[test]
+fn one_state_has_one_multivariant_playlist_however_often_it_is_asked_for() {
+    let start = origin();
+    let registry = Registry::new(Settings::default());
+    let (mut publish, mut pace) = Publish::new(start, &registry);
+    let generation = Arc::clone(publish.publisher.generation());
+    while !generation.playable() {
+        assert!(publish.step(&mut pace, start));
+    }
+    let body = |gzip| match multivariant(&generation, false, gzip) {
+        Answer::Ready(reply) => reply.body.runs()[0].clone(),
+        other => panic!("{other:?}"),
+    };
+    for gzip in [false, true] {
+        let first = body(gzip);
+        let ask = || (0..100).map(|_| memory(&body(gzip))).collect::<Vec<_>>();
+        let all = std::thread::scope(|scope| {
+            let askers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            askers.into_iter().flat_map(|asker| asker.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(all.iter().all(|one| *one == memory(&first)), "made again, gzip: {gzip}");
+        let number = generation.rendition(TrackId::VIDEO).unwrap().view().next_part;
+        while generation.rendition(TrackId::VIDEO).unwrap().view().next_part == number {
+            assert!(publish.step(&mut pace, start));
+        }
+        assert_ne!(memory(&body(gzip)), memory(&first), "the state before is sent, gzip: {gzip}");
+    }
 }
 
 /// How many of `payloads` are not in `bodies` as the very memory they were handed out in, in their order.

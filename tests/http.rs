@@ -18,6 +18,8 @@ mod crowds;
 mod cues;
 #[path = "http/faults.rs"]
 mod faults;
+#[path = "http/framing.rs"]
+mod framing;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/hostile.rs"]

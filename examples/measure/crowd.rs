@@ -108,6 +108,8 @@ pub(crate) fn run(options: Options) -> Result<(), Fault> {
 struct Live {
     shared: Rc<RefCell<Shared>>,
     cpu: Duration,
+    /// What the viewers used meanwhile, and whoever publishes.
+    own: Duration,
     lists: usize,
     took: Duration,
     /// Resident bytes a connection.
@@ -134,16 +136,17 @@ async fn live(options: &Options, media: &Media, bit_rate: u64) -> Result<Live, F
     }
     tokio::time::sleep(WARM_UP).await;
     let (before, start, from) = (look(options.pid)?, Instant::now(), shared.borrow().states.len());
-    let done = shared.borrow().seen.len();
+    let (done, own) = (shared.borrow().seen.len(), look(std::process::id())?);
     // What was published meanwhile is kept too, and is not the viewers'.
     let kept = bit_rate as f64 / 8.0 * since.elapsed().as_secs_f64();
     let memory = (before.rss.saturating_sub(empty.rss) as f64 - kept) / options.viewers as f64;
     tokio::time::sleep_until(until.into()).await;
-    let (after, took) = (look(options.pid)?, start.elapsed());
+    let (after, at_end, took) = (look(options.pid)?, look(std::process::id())?, start.elapsed());
     let lists = shared.borrow().seen.len() - done;
     // Everybody ends with the answer that is being waited for.
     tokio::time::sleep(WARM_UP / 4).await;
-    Ok(Live { shared, cpu: used(before, after), lists, took, memory, from })
+    let own = used(own, at_end);
+    Ok(Live { shared, cpu: used(before, after), own, lists, took, memory, from })
 }
 
 async fn follow(
@@ -273,6 +276,7 @@ impl Live {
             sizes.part,
             self.memory / 1024.0,
         );
+        println!("viewers: {:.0} % of a core", 100.0 * self.own.as_secs_f64() / self.took.as_secs_f64());
         sizes
     }
 }
@@ -283,20 +287,24 @@ fn used(before: Look, after: Look) -> Duration {
 
 /// Has nginx serve files of these sizes at this pace, and answers its processor time a request in microseconds.
 async fn files(options: &Options, pid: u32, folder: &Path, url: &str, sizes: Sizes) -> Result<f64, Fault> {
-    for (name, len) in [("list", sizes.list), ("part", sizes.part)] {
+    // Names of their own each time: nginx keeps files open, and one that shrinks is an error to it.
+    let named = |name| format!("{name}-{}-{}", sizes.list, sizes.part);
+    let names = [named("list"), named("part")];
+    for (name, len) in names.iter().zip([sizes.list, sizes.part]) {
         std::fs::write(folder.join(name), vec![b'x'; len])?;
     }
     let (authority, _) = http::split(url)?;
     let authority = Rc::new(authority.to_owned());
-    let (scratch, done) = (scratch(), Rc::new(RefCell::new((0_usize, HashMap::<String, usize>::new()))));
+    let (scratch, done) = (scratch(), Rc::new(RefCell::new((0, HashMap::<String, usize>::new()))));
     let start = tokio::time::Instant::now() + Duration::from_secs(1);
     let until = start + Duration::from_secs(options.seconds + 1);
     for _ in 0..options.viewers {
         let (authority, scratch, done) = (authority.clone(), scratch.clone(), done.clone());
+        let names = names.clone();
         spawn_local(async move {
             let turns = async {
                 let mut viewer = Viewer::connect(&authority, scratch).await?;
-                let both = [request(&authority, "/list"), request(&authority, "/part")];
+                let both = names.map(|name| request(&authority, &format!("/{name}")));
                 let mut turn = start;
                 while turn < until {
                     tokio::time::sleep_until(turn).await;

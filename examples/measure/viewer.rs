@@ -4,10 +4,14 @@
 //! read once, bodies pass through one buffer. What is left is the system calls.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Poll, ready};
 use std::time::Instant;
 
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::Fault;
@@ -59,14 +63,19 @@ impl Viewer {
         let mut left = None;
         let mut length = 0;
         while left != Some(0) {
-            self.stream.readable().await?;
-            let mut scratch = self.scratch.borrow_mut();
-            let got = match self.stream.try_read(&mut scratch) {
-                Ok(0) => return Err("the server closed the connection".into()),
-                Ok(got) => got,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error.into()),
-            };
+            let got = poll_fn(|cx| {
+                // Unlike `try_read`, it knows by a short read that there is no more, and does not ask again.
+                let mut scratch = self.scratch.borrow_mut();
+                let mut buffer = ReadBuf::new(&mut scratch);
+                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+                Poll::Ready(Ok::<_, io::Error>(buffer.filled().len()))
+            });
+            let got = got.await?;
+            if got == 0 {
+                return Err("the server closed the connection".into());
+            }
+            let scratch = self.scratch.clone();
+            let scratch = scratch.borrow();
             let mut bytes = scratch.get(..got).unwrap_or_default();
             if left.is_none() {
                 let Some((body, declared)) = whole(&mut self.head, bytes)? else { continue };

@@ -8,7 +8,7 @@ use super::iframes;
 use super::refusal::Refusal;
 use super::reply::{Answer, Cache, Reply, Wait};
 use super::route::File;
-use crate::live::{Bandwidth, View};
+use crate::live::{Bandwidth, Generation, Memo, Rendition, Scene, View};
 use crate::m3u8::{Audio, IFrames, Multivariant, Variant};
 use crate::media::{
     AudioConfig, Captions, CodecConfig, FrameRate, StreamName, Ticks, TrackId, VideoConfig, VideoRange,
@@ -25,6 +25,8 @@ pub struct Presentation<'a> {
     pub renditions: &'a [Entry],
     /// Whether every segment of every rendition starts where decoding can start, and will.
     pub independent_segments: bool,
+    /// Where what is made of all this is kept.
+    pub memo: &'a Memo,
 }
 
 /// One rendition of it.
@@ -44,6 +46,33 @@ pub struct Entry {
 /// stead: two of the default ones.
 const UNSETTLED_TARGET: u32 = 2;
 
+/// Slots of the scene's memo: the text, and the same compressed.
+const TEXT: usize = 0;
+const COMPRESSED: usize = 1;
+
+/// What to do with a request for the multivariant playlist of `generation`, compressed if `gzip`: it is made and
+/// compressed at most once a state of the generation, and every reader is handed the same bytes.
+/// `independent_segments` as in [`Presentation`].
+pub fn multivariant(generation: &Generation, independent_segments: bool, gzip: bool) -> Answer {
+    let Scene { views, memo } = generation.scene();
+    let renditions = generation.renditions();
+    let entry = |(rendition, view): (&Arc<Rendition>, Arc<View>)| Entry {
+        view,
+        frame_rate: rendition.frame_rate(),
+        captions: rendition.captions(),
+        language: None,
+    };
+    let entries: Vec<Entry> = renditions.iter().zip(views).map(entry).collect();
+    Presentation {
+        name: generation.name(),
+        generation: generation.id().as_str(),
+        renditions: &entries,
+        independent_segments,
+        memo: &memo,
+    }
+    .answer(gzip)
+}
+
 impl Presentation<'_> {
     /// What to do with a request for the multivariant playlist: it waits until every rendition can be
     /// played, since a player that meets an empty one gives up on it or on all.
@@ -58,8 +87,11 @@ impl Presentation<'_> {
             let at_most = longest_hold(first.view.constants.target_duration);
             return Answer::WaitFor(Wait { at_most, expired: Refusal::TimedOut });
         }
-        let text = self.playlist(&offered).render();
-        let body = if gzip { gzip::compressed(text.as_bytes()) } else { text.into() };
+        let plain = || self.memo.get(TEXT, || self.playlist(&offered).render().into());
+        let body = match gzip {
+            true => self.memo.get(COMPRESSED, || gzip::compressed(&plain())),
+            false => plain(),
+        };
         Answer::Ready(Reply {
             body: body.into(),
             content_type: PLAYLIST_TYPE,

@@ -1,10 +1,15 @@
 //! Reply and wait: what a request can hear besides a refusal, and how long caches may repeat it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use super::refusal::Refusal;
 use crate::base::Rope;
+
+/// Seconds.
+const YEAR: u32 = 31_536_000;
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// What to do with a request now.
 #[derive(Debug, Clone)]
@@ -60,19 +65,24 @@ impl Cache {
     /// How many seconds the response is fresh; zero if it must not be kept.
     pub fn max_age(self) -> u32 {
         match self {
-            Self::Immutable => 31_536_000,
+            Self::Immutable => YEAR,
             Self::Seconds(seconds) => seconds,
             Self::NoStore => 0,
+        }
+    }
+
+    /// The value of Cache-Control.
+    pub fn control(self) -> Cow<'static, str> {
+        match self {
+            Self::Immutable => IMMUTABLE.into(),
+            Self::Seconds(seconds) => format!("public, max-age={seconds}").into(),
+            Self::NoStore => "no-store".into(),
         }
     }
 }
 
 impl fmt::Display for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Immutable => write!(f, "public, max-age={}, immutable", self.max_age()),
-            Self::Seconds(seconds) => write!(f, "public, max-age={seconds}"),
-            Self::NoStore => f.write_str("no-store"),
-        }
+        f.write_str(&self.control())
     }
 }

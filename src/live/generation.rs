@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::error::Error;
 use super::ring::{Changes, Rendition};
+use super::scene::{Newest, Scene};
 use crate::media::{Now, StreamName, TrackId, WallTime};
 
 /// Twelve hexadecimal characters, drawn anew for every generation: URLs are never used twice.
@@ -47,6 +48,7 @@ pub struct Generation {
     renditions: OnceLock<Arc<[Arc<Rendition>]>>,
     ended: OnceLock<Instant>,
     states: watch::Sender<()>,
+    scene: Newest,
     born: Instant,
     /// Microseconds from `born` to the last frame.
     heard: AtomicU64,
@@ -69,6 +71,7 @@ impl Generation {
             renditions: OnceLock::new(),
             ended: OnceLock::new(),
             states: watch::Sender::new(()),
+            scene: Newest::default(),
             born: now.mono,
             heard: AtomicU64::new(0),
             credential: AtomicU64::new(credential),
@@ -99,6 +102,11 @@ impl Generation {
     /// The rendition of one track.
     pub fn rendition(&self, track: TrackId) -> Option<Arc<Rendition>> {
         self.renditions.get()?.iter().find(|rendition| rendition.id() == track).cloned()
+    }
+
+    /// What its renditions show now. All who ask before the next state share a memo.
+    pub fn scene(&self) -> Scene {
+        self.scene.look(|| self.renditions().iter().map(|rendition| rendition.view()).collect())
     }
 
     /// Whether a player can start: every rendition lists a part.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use axum::BoxError;
+use axum::body::Body as Page;
 use axum::http::Version;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -59,7 +60,7 @@ impl Body for RopeBody {
 /// By when a body must have been taken whole, of protocols that can give up one response and keep the connection.
 #[derive(Debug, Clone)]
 pub(super) struct Deadline {
-    at: Option<Instant>,
+    at: Instant,
     metrics: Arc<Metrics>,
 }
 
@@ -71,9 +72,67 @@ pub(super) struct TooSlow;
 impl Deadline {
     /// That of a response in HTTP of `version` that begins now. HTTP/1 has one response at a time, so that
     /// [`Vitals`](super::vitals::Vitals) end the connection with it.
-    pub(super) fn of(version: Version, context: &super::context::Context) -> Self {
-        let at = (version == Version::HTTP_2).then(|| Clock::mono() + context.limits.http.body_time);
-        Self { at, metrics: Arc::clone(&context.metrics) }
+    pub(super) fn of(version: Version, context: &super::context::Context) -> Option<Self> {
+        let at = || Clock::mono() + context.limits.http.body_time;
+        (version == Version::HTTP_2).then(|| Self { at: at(), metrics: Arc::clone(&context.metrics) })
+    }
+}
+
+/// The body of any response. What players ask for is named, so that none of it is put on the heap for being
+/// one of several.
+#[derive(Debug)]
+pub(super) enum Payload {
+    /// What players ask for.
+    Media(RopeBody),
+    /// Anything else.
+    Page(Page),
+}
+
+impl Payload {
+    /// Nothing.
+    pub(super) fn empty() -> Self {
+        Self::Media(RopeBody::new(Rope::default()))
+    }
+}
+
+impl From<Rope> for Payload {
+    fn from(rope: Rope) -> Self {
+        Self::Media(RopeBody::new(rope))
+    }
+}
+
+impl From<&'static str> for Payload {
+    fn from(text: &'static str) -> Self {
+        Rope::from(Bytes::from_static(text.as_bytes())).into()
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match &mut *self {
+            Self::Media(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Page(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Media(body) => body.is_end_stream(),
+            Self::Page(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Media(body) => body.size_hint(),
+            Self::Page(body) => body.size_hint(),
+        }
     }
 }
 
@@ -81,19 +140,23 @@ impl Deadline {
 ///
 /// HTTP/2 takes whatever it is given, however little the peer lets it send: so it is given slices, and asks
 /// for the next when it has room. What one stream can keep from being freed, and what counts as no progress,
-/// then have a bound. HTTP/1 is given whole runs, which it writes at once.
+/// then have a bound. HTTP/1 is given whole runs, which it writes at once: only its writes need watching.
 #[derive(Debug)]
 pub(super) struct Tracked<B> {
     body: B,
     request: InFlight,
-    deadline: Deadline,
+    /// Where there is one, the body is given in slices.
+    deadline: Option<Deadline>,
     left: Bytes,
 }
 
 impl<B> Tracked<B> {
     /// Follows `body`, which answers `request`, up to `deadline`.
-    pub(super) fn new(body: B, request: InFlight, deadline: Deadline) -> Self {
-        request.progressed();
+    pub(super) fn new(body: B, request: InFlight, deadline: Option<Deadline>) -> Self {
+        match deadline {
+            Some(_) => request.progressed(),
+            None => request.answered(),
+        }
         Self { body, request, deadline, left: Bytes::new() }
     }
 }
@@ -106,8 +169,11 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.deadline.at.is_some_and(|at| at <= Clock::mono()) {
-            self.deadline.metrics.limit(Limit::BodyTime);
+        let Some(deadline) = &self.deadline else {
+            return Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into);
+        };
+        if deadline.at <= Clock::mono() {
+            deadline.metrics.limit(Limit::BodyTime);
             return Poll::Ready(Some(Err(TooSlow.into())));
         }
         self.request.progressed();
@@ -121,8 +187,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
                 None => return Poll::Ready(None),
             }
         }
-        let slice = if self.deadline.at.is_some() { H2_SLICE } else { usize::MAX };
-        let len = self.left.len().min(slice);
+        let len = self.left.len().min(H2_SLICE);
         Poll::Ready(Some(Ok(Frame::data(self.left.split_to(len)))))
     }
 
@@ -150,6 +215,10 @@ mod tests {
     use super::*;
     use crate::server::vitals::Vitals;
 
+    fn a_minute() -> Deadline {
+        Deadline { at: Clock::mono() + Duration::from_secs(60), metrics: Arc::default() }
+    }
+
     #[tokio::test]
     async fn http2_is_given_slices_and_http1_whole_runs() {
         for (version, lens) in
@@ -158,8 +227,7 @@ mod tests {
             let mut rope = Rope::default();
             rope.push(Bytes::from(vec![1; 40_000]));
             rope.push(Bytes::from_static(b"fives"));
-            let at = (version == Version::HTTP_2).then(|| Clock::mono() + Duration::from_secs(60));
-            let deadline = Deadline { at, metrics: Arc::default() };
+            let deadline = (version == Version::HTTP_2).then(a_minute);
             let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), deadline);
             let mut seen = Vec::new();
             let mut left = 40_005;
@@ -178,9 +246,8 @@ mod tests {
     async fn a_stream_that_is_read_too_slowly_ends_in_an_error_of_its_own() {
         let mut rope = Rope::default();
         rope.push(Bytes::from(vec![1; 40_000]));
-        let deadline =
-            Deadline { at: Some(Clock::mono() + Duration::from_secs(60)), metrics: Arc::default() };
-        let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), deadline);
+        let flight = Vitals::new(Clock::mono()).begin();
+        let mut body = Tracked::new(RopeBody::new(rope), flight, Some(a_minute()));
         tokio::time::advance(Duration::from_secs(59)).await;
         assert!(body.frame().await.unwrap().is_ok());
         tokio::time::advance(Duration::from_secs(1)).await;

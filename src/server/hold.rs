@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::control::Limit;
-use crate::hls::Answer;
+use crate::hls::{Answer, Wait};
 use crate::live::Changes;
 
 use super::admission::Permit;
@@ -19,22 +19,19 @@ const SPREAD: u64 = 250;
 /// Between two that began one after the other: it has no factor in common with the above.
 const STRIDE: u64 = 97;
 
-/// Looks until there is an answer: again after every change, until the wait's own bound, the server's end,
-/// or the client's (the future is dropped, and everything it holds with it).
+/// Looks until there is an answer, where a first look said to wait: again after every change, until the wait's own
+/// bound, the server's end, or the client's (the future is dropped, and everything it holds with it).
 ///
 /// `signals` is taken before each look, so that no change falls between a look and the wait after it.
 /// `crowded` answers when nothing more can be held.
 pub(super) async fn answer(
     context: &Context,
     peer: &Peer,
+    wait: Wait,
     look: impl Fn() -> Answer,
     signals: impl Fn() -> Vec<Changes>,
     crowded: impl FnOnce() -> Answer,
 ) -> Answer {
-    let wait = match look() {
-        Answer::WaitFor(wait) => wait,
-        decided => return decided,
-    };
     let Some(held) = Held::take(context, peer) else {
         context.metrics.limit(Limit::Holds);
         return crowded();

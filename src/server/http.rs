@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::http::request;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, Version};
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -30,13 +31,13 @@ use crate::control::Limit;
 use crate::media::HttpLimits;
 
 use super::admission::{Admission, Full};
-use super::body::{Deadline, Tracked};
+use super::body::{Deadline, Payload, Tracked};
 use super::clock::Clock;
 use super::context::Context;
 use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::obs;
-use super::playback::{self, Ask};
+use super::playback::{self, Turn, Waiting};
 use super::screen;
 use super::tls::Handshake;
 use super::vitals::Vitals;
@@ -55,7 +56,8 @@ const TICK: Duration = Duration::from_secs(5);
 pub(super) struct HttpDoor {
     router: Router,
     context: Arc<Context>,
-    builder: auto::Builder<TokioExecutor>,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
     admission: Arc<Admission>,
     tls: Option<Handshake>,
     /// Whether streams are played through it.
@@ -74,8 +76,8 @@ pub(super) struct Peer {
 impl HttpDoor {
     /// A door to `router`, plain.
     pub(super) fn new(router: Router, context: Arc<Context>, admission: Arc<Admission>) -> Self {
-        let builder = builder(&context.limits.http);
-        Self { router, context, builder, admission, tls: None, playing: false }
+        let (http1, http2) = builders(&context.limits.http);
+        Self { router, context, http1, http2, admission, tls: None, playing: false }
     }
 
     /// The same, through which streams are played.
@@ -121,72 +123,123 @@ impl HttpDoor {
     /// Shakes hands where that is asked for, and begins the conversation.
     async fn greet(&self, stream: TcpStream, address: IpAddr, watcher: Watcher) {
         let vitals = Vitals::new(Clock::mono());
-        let metered = |stream| Metered::new(stream, vitals.clone());
         match &self.tls {
-            None => Box::pin(self.converse(metered(stream), address, vitals.clone(), watcher)).await,
-            Some(tls) => {
-                let mut drain = self.context.drain();
-                let shaken = tokio::select! {
-                    shaken = tls.shake(stream, address, metered, &self.context.metrics) => shaken,
-                    () = drain.started() => None,
-                };
-                if let Some(stream) = shaken {
-                    // The handshake had a deadline of its own; the first head's begins now.
-                    vitals.restart(Clock::mono());
-                    Box::pin(self.converse(stream, address, vitals, watcher)).await;
-                }
+            None => {
+                let stream = Metered::new(stream, vitals.clone());
+                self.converse(stream, Peer { address, vitals }, watcher).await;
             }
+            // On the heap: others need not carry room for it.
+            Some(tls) => Box::pin(self.shake(tls, stream, Peer { address, vitals }, watcher)).await,
         }
     }
 
-    async fn converse<S>(&self, stream: S, address: IpAddr, vitals: Arc<Vitals>, watcher: Watcher)
+    async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer, watcher: Watcher) {
+        let mut drain = self.context.drain();
+        let metered = |stream| Metered::new(stream, peer.vitals.clone());
+        let shaken = tokio::select! {
+            shaken = tls.shake(stream, peer.address, metered, &self.context.metrics) => shaken,
+            () = drain.started() => None,
+        };
+        if let Some(stream) = shaken {
+            // The handshake had a deadline of its own; the first head's begins now.
+            peer.vitals.restart(Clock::mono());
+            self.converse(stream, peer, watcher).await;
+        }
+    }
+
+    async fn converse<S>(&self, stream: S, peer: Peer, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let context = &self.context;
         context.metrics.http_connections.inc();
-        let peer = Peer { address, vitals: vitals.clone() };
-        let io = WatchedIo::new(stream, vitals.clone());
-        let service = service_fn({
-            let (router, context, playing) = (self.router.clone(), context.clone(), self.playing);
-            move |request: Request<Incoming>| {
-                let (flight, peer, context) = (peer.vitals.begin(), peer.clone(), context.clone());
-                let (head, body) = request.into_parts();
-                let (version, class) = (head.version, screen::class(head.uri.path()));
-                let door = playing.then_some(peer.address);
-                let work = Work::begin(head, body, &router, &context.limits.http, door, &peer.vitals);
-                async move {
-                    let response = work.done(&context, &peer, version).await;
-                    context.metrics.request(class, response.status().as_u16());
-                    let by = Deadline::of(version, &context);
-                    Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, by)))
-                }
+        let vitals = peer.vitals.clone();
+        let mut io = WatchedIo::new(stream, vitals.clone());
+        let limits = &context.limits.http;
+        let opened = {
+            let (mut drain, http2) = (context.drain(), pin!(io.is_http2()));
+            tokio::select! {
+                biased;
+                opened = until_due(http2, &vitals, limits) => opened,
+                // Nothing has been asked, so there is nothing to finish.
+                () = drain.publishers_finished() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
             }
-        });
-        // On the heap, where it is once: the futures around it would each keep room for it.
-        let connection = Box::pin(watcher.watch(self.builder.serve_connection(io, service).into_owned()));
-        if let Some(limit) = until_due(connection, &vitals, &context.limits.http).await {
+        };
+        let ended = match opened {
+            Ok(Ok(false)) => {
+                let connection = self.http1.serve_connection(io, self.service(peer));
+                until_due(watched(connection, watcher), &vitals, limits).await
+            }
+            Ok(Ok(true)) => {
+                let connection = self.http2.serve_connection(io, self.service(peer));
+                until_due(watched(connection, watcher), &vitals, limits).await
+            }
+            Ok(Err(_)) => Ok(()),
+            Err(limit) => Err(limit),
+        };
+        if let Err(limit) = ended {
             context.metrics.limit(limit);
         }
         context.metrics.http_connections.dec();
     }
+
+    /// Answers the requests of one connection.
+    fn service(
+        &self,
+        peer: Peer,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<Tracked<Payload>>,
+        Error = Infallible,
+        Future: Send,
+    > + use<> {
+        let (router, context, playing) = (self.router.clone(), self.context.clone(), self.playing);
+        service_fn(move |request: Request<Incoming>| {
+            let (flight, peer, context) = (peer.vitals.begin(), peer.clone(), context.clone());
+            let (head, body) = request.into_parts();
+            let (version, class) = (head.version, screen::class(head.uri.path()));
+            let work = Work::begin(head, body, &router, &context, &peer, playing);
+            async move {
+                let response = match work {
+                    Work::Done(response) => response,
+                    Work::Hold(waiting) => playback::hold(&context, &peer, waiting).await,
+                    Work::Route(routed) => {
+                        let Ok(response) = routed.await;
+                        response.map(Payload::Page)
+                    }
+                };
+                context.metrics.request(class, response.status().as_u16());
+                let by = Deadline::of(version, &context);
+                Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, by)))
+            }
+        })
+    }
 }
 
-/// Runs `connection` until it ends, or until its vitals say which bound it has run into.
-async fn until_due(
-    mut connection: impl Future + Unpin,
+/// On the heap, where it is once: the futures around it would each keep room for it.
+fn watched<C: GracefulConnection>(connection: C, watcher: Watcher) -> Pin<Box<impl Future<Output = ()>>> {
+    let connection = watcher.watch(connection);
+    Box::pin(async move {
+        // Why a connection ended is its peer's business: what we do about it has its own measures.
+        let _ = connection.await;
+    })
+}
+
+/// Runs `work` until it ends, or until the connection's vitals say which bound it has run into.
+async fn until_due<W: Future + Unpin>(
+    mut work: W,
     vitals: &Vitals,
     limits: &HttpLimits,
-) -> Option<Limit> {
+) -> Result<W::Output, Limit> {
     let mut sleep = pin!(tokio::time::sleep(limits.head_time));
     poll_fn(|cx| {
-        if Pin::new(&mut connection).poll(cx).is_ready() {
-            return Poll::Ready(None);
+        if let Poll::Ready(output) = Pin::new(&mut work).poll(cx) {
+            return Poll::Ready(Ok(output));
         }
         loop {
             let now = Clock::mono();
             let wake = match vitals.due(limits, now) {
-                Some((due, limit)) if due <= now => return Poll::Ready(Some(limit)),
+                Some((due, limit)) if due <= now => return Poll::Ready(Err(limit)),
                 Some((due, _)) => due,
                 None => now + TICK,
             };
@@ -204,64 +257,55 @@ async fn until_due(
 
 /// What is to be done for a request, once nothing of its head is needed any more.
 enum Work {
-    /// One of a player, of which there are many: it goes no further way than it must.
-    Play(Ask),
-    /// Any other. Boxed, so that connections of players do not carry room for it.
+    /// Nothing.
+    Done(Response<Payload>),
+    /// It is a player's, and waits.
+    Hold(Waiting),
+    /// It goes through the router. Boxed, so that connections of players do not carry room for it.
     Route(Pin<Box<Oneshot<Router, Request<Body>>>>),
-    /// It is not let in.
-    Refuse(screen::Refusal),
 }
 
 impl Work {
-    /// `player`: who asks, at a door that is for the public.
+    /// Looks at a request; those of players, of which there are many, go no further way than they must.
     fn begin(
         mut head: request::Parts,
         body: Incoming,
         router: &Router,
-        limits: &HttpLimits,
-        player: Option<IpAddr>,
-        vitals: &Vitals,
+        context: &Context,
+        peer: &Peer,
+        playing: bool,
     ) -> Self {
         // Nothing else takes a body: requests that bring one are refused, and the connection closes.
-        let speaks = player.filter(|_| head.method == Method::POST && head.uri.path() == obs::PATH);
-        if vitals.ends_lines_badly(speaks.is_some()) {
-            return Self::Refuse(screen::Refusal::Line);
-        }
-        if let Err(refusal) = screen::screen(&head, limits, speaks.map_or(0, |_| obs::MOST)) {
-            return Self::Refuse(refusal);
-        }
-        if let Some(ask) = Ask::read(&head).filter(|_| player.is_some()) {
-            return Self::Play(ask);
-        }
-        let body = speaks.map_or_else(Body::empty, |address| {
-            head.extensions.insert(address);
-            Body::new(body)
-        });
-        Self::Route(Box::pin(router.clone().oneshot(Request::from_parts(head, body))))
-    }
-
-    async fn done(self, context: &Context, peer: &Peer, version: Version) -> Response<Body> {
-        match self {
-            Self::Play(ask) => playback::serve(context, peer, ask).await,
-            Self::Route(routed) => {
-                let Ok(response) = routed.await;
-                response
+        let speaks = playing && head.method == Method::POST && head.uri.path() == obs::PATH;
+        let most = if speaks { obs::MOST } else { 0 };
+        let screened = match peer.vitals.ends_lines_badly(speaks) {
+            true => Err(screen::Refusal::Line),
+            false => screen::screen(&head, &context.limits.http, most),
+        };
+        if let Err(refusal) = screened {
+            if refusal.is_of_size() {
+                context.metrics.limit(Limit::RequestSize);
             }
-            Self::Refuse(refusal) => {
-                if refusal.is_of_size() {
-                    context.metrics.limit(Limit::RequestSize);
-                }
-                refusal.response(version)
+            return Self::Done(refusal.response(head.version).map(Payload::Page));
+        }
+        let turn = if playing { playback::take(context, &head) } else { None };
+        match turn {
+            Some(Turn::Now(response)) => Self::Done(response),
+            Some(Turn::Later(waiting)) => Self::Hold(waiting),
+            None => {
+                let body = if speaks { Body::new(body) } else { Body::empty() };
+                head.extensions.insert(peer.address);
+                let request = Request::from_parts(head, body);
+                Self::Route(Box::pin(router.clone().oneshot(request)))
             }
         }
     }
 }
 
 /// hyper with every knob set: nothing is left to a default that a timer or a release could change.
-fn builder(limits: &HttpLimits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
+fn builders(limits: &HttpLimits) -> (http1::Builder, http2::Builder<TokioExecutor>) {
+    let mut http1 = http1::Builder::new();
+    http1
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_headers(limits.headers)
@@ -270,8 +314,8 @@ fn builder(limits: &HttpLimits) -> auto::Builder<TokioExecutor> {
         .half_close(false)
         .pipeline_flush(false);
     let (ping, pong) = limits.h2_ping;
-    builder
-        .http2()
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    http2
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
         .max_header_list_size(limits.h2_header_list)
@@ -283,5 +327,5 @@ fn builder(limits: &HttpLimits) -> auto::Builder<TokioExecutor> {
         .adaptive_window(false)
         .keep_alive_interval(ping)
         .keep_alive_timeout(pong);
-    builder
+    (http1, http2)
 }

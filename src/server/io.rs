@@ -8,12 +8,13 @@
 //! where nothing is buffered any more.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::vitals::Vitals;
@@ -87,12 +88,35 @@ impl AsyncWrite for Metered {
 pub(super) struct WatchedIo<S> {
     stream: S,
     vitals: Arc<Vitals>,
+    /// What was read to tell the version by, until hyper has it.
+    ahead: Vec<u8>,
 }
 
 impl<S> WatchedIo<S> {
     /// Watches what is read from `stream`.
     pub(super) fn new(stream: S, vitals: Arc<Vitals>) -> Self {
-        Self { stream, vitals }
+        Self { stream, vitals, ahead: Vec::new() }
+    }
+}
+
+impl<S: AsyncRead + Unpin> WatchedIo<S> {
+    /// Reads until it shows whether the peer begins with the preface of HTTP/2 (RFC 9113 §3.4); hyper gets what
+    /// was read in one piece. It would read 24 bytes for it, and then have its buffer grow to take the rest.
+    ///
+    /// # Errors
+    /// When the connection breaks. One that is closed counts as HTTP/1, and hyper finds its end.
+    pub(super) async fn is_http2(&mut self) -> io::Result<bool> {
+        loop {
+            let before = self.ahead.len();
+            self.ahead.reserve_exact(READ);
+            let count = self.stream.read_buf(&mut self.ahead).await?;
+            self.vitals.received(self.ahead.get(before..).unwrap_or_default());
+            match self.vitals.is_http2() {
+                Some(http2) => return Ok(http2),
+                None if count == 0 => return Ok(false),
+                None => {}
+            }
+        }
     }
 }
 
@@ -102,10 +126,17 @@ impl<S: AsyncRead + Unpin> Read for WatchedIo<S> {
         cx: &mut Context<'_>,
         mut out: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let mut ahead = std::mem::take(&mut self.ahead);
+            let rest = ahead.split_off(ahead.len().min(out.remaining()));
+            out.put_slice(&ahead);
+            self.ahead = rest;
+            return Poll::Ready(Ok(()));
+        }
         // hyper's cursor shows nothing of what was read before, so the bytes pass through a buffer of ours.
-        let mut bytes = [0; READ];
+        let mut bytes = [MaybeUninit::uninit(); READ];
         let len = READ.min(out.remaining());
-        let mut buffer = ReadBuf::new(bytes.get_mut(..len).unwrap_or_default());
+        let mut buffer = ReadBuf::uninit(bytes.get_mut(..len).unwrap_or_default());
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         let read = buffer.filled();
         if !read.is_empty() {
@@ -139,5 +170,52 @@ impl<S: AsyncWrite + Unpin> Write for WatchedIo<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use hyper::rt::ReadBuf;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::server::clock::Clock;
+
+    #[tokio::test]
+    async fn what_tells_the_version_reaches_hyper_too_however_it_comes() {
+        for (text, http2) in [
+            ("GET / HTTP/1.1\r\n\r\n", false),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nand a frame", true),
+            ("PRI * HTTP/1.1\r\n\r\n", false),
+            ("PRI", false),
+            ("", false),
+        ] {
+            for step in [1, 5, 100] {
+                let (mut peer, ours) = tokio::io::duplex(1_024);
+                let mut io = WatchedIo::new(ours, Vitals::new(Clock::mono()));
+                let send = async {
+                    for crumb in text.as_bytes().chunks(step) {
+                        peer.write_all(crumb).await.unwrap();
+                        tokio::task::yield_now().await;
+                    }
+                    drop(peer);
+                };
+                let (told, ()) = tokio::join!(io.is_http2(), send);
+                assert_eq!(told.unwrap(), http2, "{text:?} by {step}");
+                let mut heard = Vec::new();
+                loop {
+                    let mut bytes = [0; 7];
+                    let mut buffer = ReadBuf::new(&mut bytes);
+                    poll_fn(|cx| Pin::new(&mut io).poll_read(cx, buffer.unfilled())).await.unwrap();
+                    if buffer.filled().is_empty() {
+                        break;
+                    }
+                    heard.extend_from_slice(buffer.filled());
+                }
+                assert_eq!(heard, text.as_bytes(), "by {step}");
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Playback: the routes of HLS: from a request to an answer of the `hls` room, and from that to a response.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER, USER_AGENT, VARY,
@@ -11,10 +11,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::hls::{self, Answer, Directives, Entry, Presentation, Refusal, Reply, Route, Selection};
+use crate::base::Rope;
+use crate::hls::{self, Answer, Directives, Refusal, Reply, Route, Selection, Wait};
 use crate::live::{Changes, Generation, Rendition};
 
-use super::body::RopeBody;
+use super::body::Payload;
 use super::context::Context;
 use super::hold;
 use super::http::Peer;
@@ -34,22 +35,36 @@ const fn typed((name, value): (&'static str, &'static str)) -> (HeaderName, Head
     (HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
-/// A request under `/live/`: what is needed of it and no more. Its head is given back before anything is
-/// waited for, since a held request would keep the connection's read buffer from being used again.
-#[derive(Debug)]
-pub(super) struct Ask {
-    method: Method,
-    route: Option<Route>,
-    directives: Directives,
-    player: Player,
-    conditions: Conditions,
+/// A request under `/live/`, as far as it could be taken at once.
+pub(super) enum Turn {
+    /// It is answered.
+    Now(Response<Payload>),
+    /// It is to be held.
+    Later(Waiting),
 }
 
-/// What a player takes, by its request's headers.
-#[derive(Debug, Clone, Copy)]
-struct Player {
-    gzip: bool,
-    whole_segments: bool,
+/// A request to hold: what is needed of it and no more. Its head is given back before anything is waited for,
+/// since a held request would keep the connection's read buffer from being used again.
+pub(super) struct Waiting {
+    target: Target,
+    manner: Manner,
+    wait: Wait,
+}
+
+/// What is asked for.
+enum Target {
+    Media(Arc<Rendition>, hls::Request),
+    /// And whether compressed.
+    Multivariant(Arc<Generation>, bool),
+    Thumbnail(Arc<Generation>),
+}
+
+/// How it is to be told.
+struct Manner {
+    /// Without the body.
+    head: bool,
+    urgency: &'static str,
+    conditions: Option<Box<Conditions>>,
 }
 
 /// What makes a request conditional, or one for a range.
@@ -60,104 +75,64 @@ struct Conditions {
     range: Option<String>,
 }
 
-impl Ask {
-    /// Reads a request head; `None` when it is not for something under `/live/`.
-    pub(super) fn read(head: &Parts) -> Option<Self> {
-        head.uri.path().strip_prefix("/live/").filter(|rest| !rest.is_empty())?;
-        let text = |name| field(&head.headers, name);
-        Some(Self {
-            method: head.method.clone(),
-            route: Route::parse(head.uri.path()),
-            directives: Directives::parse(head.uri.query()),
-            player: Player {
-                gzip: hls::accepts_gzip(text(&ACCEPT_ENCODING).as_deref()),
-                whole_segments: hls::knows_only_segments(text(&USER_AGENT).as_deref()),
-            },
-            conditions: Conditions {
-                none_match: text(&IF_NONE_MATCH),
-                if_range: text(&IF_RANGE),
-                // Range means something for GET only (RFC 9110 §14.2).
-                range: text(&RANGE).filter(|_| head.method == Method::GET),
-            },
-        })
-    }
-}
-
-/// Everything under `/live/`.
-pub(super) async fn serve(context: &Context, peer: &Peer, ask: Ask) -> Response<Body> {
-    let mut urgent = hls::URGENT;
-    let mut response = match ask.method {
-        Method::GET | Method::HEAD => {
-            let (answer, urgency) = answer(context, peer, ask.route, ask.directives, ask.player).await;
-            urgent = urgency;
-            match answer {
-                Answer::Ready(reply) => ready(reply, &ask.conditions),
-                Answer::Refuse(refusal) => refuse(refusal),
-                // A wait is over before it gets here.
-                Answer::WaitFor(wait) => refuse(wait.expired),
-            }
-        }
+/// Takes a request; `None` when it is not for something under `/live/`.
+pub(super) fn take(context: &Context, head: &Parts) -> Option<Turn> {
+    head.uri.path().strip_prefix("/live/").filter(|rest| !rest.is_empty())?;
+    Some(match head.method {
+        Method::GET | Method::HEAD => ask(context, head),
         Method::OPTIONS => {
             let mut response = empty(StatusCode::NO_CONTENT);
             response.headers_mut().extend(PREFLIGHT.map(|(name, value)| (Some(name), value)));
-            response
+            Turn::Now(signed(response, hls::URGENT))
         }
         _ => {
             let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(hls::ALLOWED_METHODS));
-            response
+            Turn::Now(signed(response, hls::URGENT))
         }
+    })
+}
+
+/// Holds a request until it can be answered.
+pub(super) async fn hold(context: &Context, peer: &Peer, waiting: Waiting) -> Response<Payload> {
+    let Waiting { target, manner, wait } = waiting;
+    let look = || target.look(context);
+    let answer = hold::answer(context, peer, wait, look, || target.signals(), || target.crowded()).await;
+    manner.response(answer)
+}
+
+fn ask(context: &Context, head: &Parts) -> Turn {
+    let found = find(context, head);
+    let urgency = found.as_ref().map_or(hls::URGENT, |(_, urgency)| urgency);
+    let manner = Manner { head: head.method == Method::HEAD, urgency, conditions: Conditions::read(head) };
+    let Some((target, _)) = found else {
+        return Turn::Now(manner.response(Answer::Refuse(Refusal::UNKNOWN)));
     };
-    let headers = response.headers_mut();
-    headers.insert(PRIORITY, HeaderValue::from_static(urgent));
-    for (name, value) in CORS {
-        headers.insert(name, value);
+    match target.look(context) {
+        Answer::WaitFor(wait) => Turn::Later(Waiting { target, manner, wait }),
+        decided => Turn::Now(manner.response(decided)),
     }
-    if ask.method == Method::HEAD { without_body(response) } else { response }
 }
 
-/// What HEAD is told: the length of the body, and not the body. HTTP/2 would send it.
-fn without_body(mut response: Response<Body>) -> Response<Body> {
-    let length = response.body().size_hint().exact();
-    if let Some(length) = length.filter(|_| response.status() != StatusCode::NOT_MODIFIED) {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    response.map(|_| Body::empty())
-}
-
-/// The answer, and how urgent it is.
-async fn answer(
-    context: &Context,
-    peer: &Peer,
-    route: Option<Route>,
-    directives: Directives,
-    player: Player,
-) -> (Answer, &'static str) {
-    let Player { gzip, whole_segments } = player;
-    let unknown = (Answer::Refuse(Refusal::UNKNOWN), hls::URGENT);
-    match route {
-        None => unknown,
-        Some(Route::Multivariant(name)) => match context.registry.find(&name) {
-            Some(generation) => (multivariant(context, peer, &generation, gzip).await, hls::URGENT),
-            None => unknown,
-        },
-        Some(Route::Thumbnail(name)) => match context.registry.find(&name) {
-            Some(generation) => (thumbnail(context, peer, &generation).await, hls::LEISURELY),
-            None => unknown,
-        },
-        Some(Route::Media { name, generation, track, file }) => {
-            let found = context.registry.find(&name).filter(|found| found.id().as_str() == generation);
-            let rendition = |generation: Arc<Generation>| {
-                let rendition = generation.rendition(track)?;
-                Some((hls::urgency(file, track.kind, lower(&generation, &rendition)), rendition))
+/// What a path names, and how urgent it is.
+fn find(context: &Context, head: &Parts) -> Option<(Target, &'static str)> {
+    let gzip = || hls::accepts_gzip(field(&head.headers, &ACCEPT_ENCODING).as_deref());
+    match Route::parse(head.uri.path())? {
+        Route::Multivariant(name) => {
+            Some((Target::Multivariant(context.registry.find(&name)?, gzip()), hls::URGENT))
+        }
+        Route::Thumbnail(name) => Some((Target::Thumbnail(context.registry.find(&name)?), hls::LEISURELY)),
+        Route::Media { name, generation, track, file } => {
+            let found = context.registry.find(&name).filter(|found| found.id().as_str() == generation)?;
+            let rendition = found.rendition(track)?;
+            let urgency = hls::urgency(file, track.kind, lower(&found, &rendition));
+            let request = hls::Request {
+                file,
+                directives: Directives::parse(head.uri.query()),
+                gzip: gzip(),
+                whole_segments: hls::knows_only_segments(field(&head.headers, &USER_AGENT).as_deref()),
             };
-            match found.and_then(rendition) {
-                Some((urgency, rendition)) => {
-                    let request = hls::Request { file, directives, gzip, whole_segments };
-                    (media(context, peer, &rendition, &request).await, urgency)
-                }
-                None => unknown,
-            }
+            Some((Target::Media(rendition, request), urgency))
         }
     }
 }
@@ -171,99 +146,138 @@ fn lower(generation: &Generation, rendition: &Rendition) -> usize {
     others.filter(|one| rate(one) < rate(rendition)).count()
 }
 
-async fn multivariant(context: &Context, peer: &Peer, generation: &Arc<Generation>, gzip: bool) -> Answer {
-    let look = || {
-        let renditions = generation.renditions();
-        let entries: Vec<Entry> = renditions.iter().map(|rendition| entry(rendition)).collect();
-        let presentation = Presentation {
-            name: generation.name(),
-            generation: generation.id().as_str(),
-            renditions: &entries,
-            independent_segments: INDEPENDENT_SEGMENTS,
-        };
-        match presentation.answer(gzip) {
-            // It ended before its tracks were known.
-            Answer::WaitFor(_) if generation.ended() => Answer::Refuse(Refusal::UNKNOWN),
-            Answer::Ready(reply) => {
-                context.lint.multivariant(&context.metrics, || presentation.answer(false));
-                Answer::Ready(reply)
+impl Target {
+    /// What is to be done now.
+    fn look(&self, context: &Context) -> Answer {
+        match self {
+            Self::Media(rendition, request) => {
+                let view = rendition.view();
+                let answer = hls::answer(&view, request);
+                if let Answer::Ready(_) = answer {
+                    context.lint.sent(&context.metrics, rendition, &view, request.file);
+                }
+                answer
             }
-            answer => answer,
+            Self::Multivariant(generation, gzip) => {
+                let playlist = |gzip| hls::multivariant(generation, INDEPENDENT_SEGMENTS, gzip);
+                let answer = playlist(*gzip);
+                if let Answer::Ready(_) = answer {
+                    context.lint.multivariant(&context.metrics, || playlist(false));
+                }
+                unless_over(generation, answer)
+            }
+            Self::Thumbnail(generation) => {
+                let views: Vec<_> = generation.renditions().iter().map(|one| one.view()).collect();
+                unless_over(generation, hls::thumbnail(generation.id().as_str(), &views))
+            }
         }
-    };
-    hold::answer(context, peer, look, || signals(generation), || Answer::Refuse(Refusal::Busy)).await
-}
+    }
 
-async fn thumbnail(context: &Context, peer: &Peer, generation: &Arc<Generation>) -> Answer {
-    let look = || {
-        let renditions = generation.renditions();
-        let views: Vec<_> = renditions.iter().map(|rendition| rendition.view()).collect();
-        match hls::thumbnail(generation.id().as_str(), &views) {
-            Answer::WaitFor(_) if generation.ended() => Answer::Refuse(Refusal::UNKNOWN),
-            answer => answer,
+    /// Everything whose change may change that.
+    fn signals(&self) -> Vec<Changes> {
+        match self {
+            Self::Media(rendition, _) => vec![rendition.changes()],
+            Self::Multivariant(generation, _) | Self::Thumbnail(generation) => {
+                let renditions = generation.renditions();
+                let changes = renditions.iter().map(|rendition| rendition.changes());
+                std::iter::once(generation.changes()).chain(changes).collect()
+            }
         }
-    };
-    hold::answer(context, peer, look, || signals(generation), || Answer::Refuse(Refusal::Busy)).await
-}
+    }
 
-/// Everything that can change about a generation as a whole.
-fn signals(generation: &Generation) -> Vec<Changes> {
-    let renditions = generation.renditions();
-    let changes = renditions.iter().map(|rendition| rendition.changes());
-    std::iter::once(generation.changes()).chain(changes).collect()
-}
-
-async fn media(context: &Context, peer: &Peer, rendition: &Arc<Rendition>, request: &hls::Request) -> Answer {
-    let look = || {
-        let view = rendition.view();
-        let answer = hls::answer(&view, request);
-        if let Answer::Ready(_) = answer {
-            context.lint.sent(&context.metrics, rendition, &view, request.file);
+    /// What to say when nothing more can be held.
+    fn crowded(&self) -> Answer {
+        match self {
+            Self::Media(rendition, request) => hls::at_once(&rendition.view(), request),
+            Self::Multivariant(..) | Self::Thumbnail(_) => Answer::Refuse(Refusal::Busy),
         }
-        answer
-    };
-    let crowded = || hls::at_once(&rendition.view(), request);
-    hold::answer(context, peer, look, || vec![rendition.changes()], crowded).await
+    }
 }
 
-fn entry(rendition: &Rendition) -> Entry {
-    let captions = rendition.captions();
-    Entry { view: rendition.view(), frame_rate: rendition.frame_rate(), captions, language: None }
+/// What ended before there was anything of it has nothing to wait for.
+fn unless_over(generation: &Generation, answer: Answer) -> Answer {
+    match answer {
+        Answer::WaitFor(_) if generation.ended() => Answer::Refuse(Refusal::UNKNOWN),
+        answer => answer,
+    }
+}
+
+impl Conditions {
+    /// `None` where there are none, as with nearly all requests.
+    fn read(head: &Parts) -> Option<Box<Self>> {
+        let text = |name| field(&head.headers, name).map(Cow::into_owned);
+        let read = Self {
+            none_match: text(&IF_NONE_MATCH),
+            if_range: text(&IF_RANGE),
+            // Range means something for GET only (RFC 9110 §14.2).
+            range: text(&RANGE).filter(|_| head.method == Method::GET),
+        };
+        let any = read.none_match.is_some() || read.if_range.is_some() || read.range.is_some();
+        any.then(|| Box::new(read))
+    }
+}
+
+impl Manner {
+    fn response(&self, answer: Answer) -> Response<Payload> {
+        let response = match answer {
+            Answer::Ready(reply) => ready(reply, self.conditions.as_deref()),
+            Answer::Refuse(refusal) => refuse(refusal),
+            // A wait is over before it gets here.
+            Answer::WaitFor(wait) => refuse(wait.expired),
+        };
+        let response = signed(response, self.urgency);
+        if self.head { without_body(response) } else { response }
+    }
+}
+
+/// What every response says.
+fn signed(mut response: Response<Payload>, urgency: &'static str) -> Response<Payload> {
+    let headers = response.headers_mut();
+    headers.insert(PRIORITY, HeaderValue::from_static(urgency));
+    for (name, value) in CORS {
+        headers.insert(name, value);
+    }
+    response
+}
+
+/// What HEAD is told: the length of the body, and not the body. HTTP/2 would send it.
+fn without_body(mut response: Response<Payload>) -> Response<Payload> {
+    let length = response.body().size_hint().exact();
+    if let Some(length) = length.filter(|_| response.status() != StatusCode::NOT_MODIFIED) {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response.map(|_| Payload::empty())
 }
 
 /// A response without a body, with room for the fields that most have.
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+fn empty(status: StatusCode) -> Response<Payload> {
+    let mut response = Response::new(Payload::empty());
     *response.status_mut() = status;
     response.headers_mut().reserve(12);
     response
 }
 
-fn ready(reply: Reply, conditions: &Conditions) -> Response<Body> {
+fn ready(reply: Reply, conditions: Option<&Conditions>) -> Response<Payload> {
     let mut response = empty(StatusCode::OK);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    text(headers, CACHE_CONTROL, &reply.cache.to_string());
+    text(headers, CACHE_CONTROL, reply.cache.control());
     if reply.gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     if reply.vary {
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     }
-    if let Some(etag) = &reply.etag {
-        text(headers, ETAG, etag);
-    }
-    if hls::none_match(conditions.none_match.as_deref(), reply.etag.as_deref()) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return response;
-    }
+    let etag = reply.etag.as_deref();
+    let unchanged = hls::none_match(conditions.and_then(|all| all.none_match.as_deref()), etag);
     let mut body = reply.body;
-    if reply.ranges {
+    if !unchanged && reply.ranges {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        let (range, if_range) = (conditions.range.as_deref(), conditions.if_range.as_deref());
-        let selection = Selection::parse(range, if_range, reply.etag.as_deref(), body.len());
+        let range = conditions.and_then(|all| all.range.as_deref());
+        let if_range = conditions.and_then(|all| all.if_range.as_deref());
+        let selection = Selection::parse(range, if_range, etag, body.len());
         if let Some(content_range) = selection.content_range(body.len()) {
-            text(headers, CONTENT_RANGE, &content_range);
+            text(headers, CONTENT_RANGE, content_range.into());
         }
         match selection {
             Selection::Whole => {}
@@ -273,20 +287,27 @@ fn ready(reply: Reply, conditions: &Conditions) -> Response<Body> {
             }
             Selection::Unsatisfiable => {
                 *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-                return response;
+                body = Rope::default();
             }
         }
     }
-    *response.body_mut() = Body::new(RopeBody::new(body));
+    if unchanged {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        body = Rope::default();
+    }
+    if let Some(etag) = reply.etag {
+        text(response.headers_mut(), ETAG, etag.into());
+    }
+    *response.body_mut() = body.into();
     response
 }
 
-fn refuse(refusal: Refusal) -> Response<Body> {
-    let mut response = Response::new(Body::from(refusal.text()));
+fn refuse(refusal: Refusal) -> Response<Payload> {
+    let mut response = Response::new(Payload::from(refusal.text()));
     *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::NOT_FOUND);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    text(headers, CACHE_CONTROL, &refusal.cache().to_string());
+    text(headers, CACHE_CONTROL, refusal.cache().control());
     if let Some(seconds) = refusal.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -294,8 +315,12 @@ fn refuse(refusal: Refusal) -> Response<Body> {
 }
 
 /// A value made here, of characters that fields may hold.
-fn text(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+fn text(headers: &mut HeaderMap, name: HeaderName, value: Cow<'static, str>) {
+    let value = match value {
+        Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+        Cow::Owned(text) => HeaderValue::try_from(text),
+    };
+    if let Ok(value) = value {
         headers.insert(name, value);
     }
 }

@@ -1,5 +1,6 @@
 //! Routes: which path goes where, on the public and on the admin listener.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -45,9 +46,10 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 /// A request's field as one text, several joined by commas (RFC 9110 §5.3); what is not ASCII is left out.
-pub(super) fn field(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let texts: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-    (!texts.is_empty()).then(|| texts.join(", "))
+pub(super) fn field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+    let mut texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let first = Cow::Borrowed(texts.next()?);
+    Some(texts.fold(first, |all, more| Cow::Owned(format!("{all}, {more}"))))
 }
 
 fn health() -> Router<Arc<Context>> {

@@ -52,8 +52,9 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Sending {
     began: Instant,
-    /// Since when it has not been asked for more.
-    stalled: Instant,
+    /// Since when it has not been asked for more; `None` where all of it is asked for at once, and only a
+    /// blocked write keeps it.
+    stalled: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Vitals {
             Phase::Busy => None,
         };
         let sending = || state.requests.iter().filter_map(|(_, body)| body.as_ref());
-        let stalled = sending().map(|body| body.stalled).chain(state.blocked).min();
+        let stalled = sending().filter_map(|body| body.stalled).chain(state.blocked).min();
         let stall = stalled.map(|since| (since + limits.write_stall, Limit::WriteStall));
         let began = sending().map(|body| body.began).min();
         // A stream of HTTP/2 is reset alone (see `body`), when it is asked for more; it is, or the stall ends it all.
@@ -132,6 +133,14 @@ impl Vitals {
                 Phase::Head(_) => {}
                 Phase::Busy => state.ahead = true,
             }
+        }
+    }
+
+    /// Whether HTTP/2 is spoken; `None` until enough has come to tell.
+    pub(super) fn is_http2(&self) -> Option<bool> {
+        match self.state().protocol {
+            Protocol::Unknown(_) => None,
+            protocol => Some(protocol == Protocol::Http2),
         }
     }
 
@@ -211,13 +220,22 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// The body was asked for more.
+    /// There is an answer, and its body is asked for at once.
+    pub(super) fn answered(&self) {
+        self.note(None);
+    }
+
+    /// The body was asked for more, and is again when there is room for it.
     pub(super) fn progressed(&self) {
+        self.note(Some(()));
+    }
+
+    fn note(&self, step: Option<()>) {
         let now = Clock::mono();
         let mut state = self.vitals.state();
         if let Some((_, body)) = state.requests.iter_mut().find(|(id, _)| *id == self.id) {
             let began = body.as_ref().map_or(now, |body| body.began);
-            *body = Some(Sending { began, stalled: now });
+            *body = Some(Sending { began, stalled: step.map(|()| now) });
         }
     }
 }
@@ -336,6 +354,19 @@ mod tests {
         assert_eq!(due(&vitals), Some((10, Limit::WriteStall)));
         drop(request);
         assert_eq!(due(&vitals), Some((60, Limit::Idle)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_asked_for_at_once_is_only_late_when_a_write_is() {
+        let vitals = Vitals::new(Clock::mono());
+        let request = vitals.begin();
+        request.answered();
+        at(20).await;
+        assert_eq!(due(&vitals), Some((40, Limit::BodyTime)));
+        vitals.blocked();
+        at(4).await;
+        assert_eq!(due(&vitals), Some((6, Limit::WriteStall)));
+        drop(request);
     }
 
     /// Hostile case 63.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rillcast::hls::{Answer, Entry, Presentation, playlist};
+use rillcast::live::Memo;
 use rillcast::media::{StreamName, TrackId};
 use sha2::{Digest, Sha256};
 
@@ -76,6 +77,7 @@ fn the_multivariant_playlist_of_the_demo_stays_what_it_is() {
         generation: "0123456789ab",
         renditions: &renditions,
         independent_segments: false,
+        memo: &Memo::default(),
     };
     let Answer::Ready(reply) = presentation.answer(false) else { panic!("a live stream is offered") };
     let text = String::from_utf8(demo::bytes(&reply.body)).unwrap();

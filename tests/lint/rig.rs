@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rillcast::hls::{self, Answer, Directives, Entry, File, Presentation};
+use rillcast::hls::{self, Answer, Directives, File};
 use rillcast::lint::{Finding, Rule, Severity};
 use rillcast::live::{Expect, Generation, Registry, Settings, View};
 use rillcast::media::{Now, StreamName, TrackId};
@@ -78,21 +78,7 @@ fn answer(view: &View, file: File, directives: Directives) -> Option<Vec<u8>> {
 
 /// The multivariant playlist, as it is sent.
 pub(crate) fn multivariant(generation: &Generation) -> Option<String> {
-    let renditions = generation.renditions();
-    let entry = |rendition: &Arc<rillcast::live::Rendition>| Entry {
-        view: rendition.view(),
-        frame_rate: rendition.frame_rate(),
-        captions: rendition.captions(),
-        language: None,
-    };
-    let entries: Vec<Entry> = renditions.iter().map(entry).collect();
-    let presentation = Presentation {
-        name: generation.name(),
-        generation: generation.id().as_str(),
-        renditions: &entries,
-        independent_segments: false,
-    };
-    match presentation.answer(false) {
+    match hls::multivariant(generation, false, false) {
         Answer::Ready(reply) => Some(String::from_utf8(reply.body.into_iter().flatten().collect()).unwrap()),
         Answer::WaitFor(_) | Answer::Refuse(_) => None,
     }

@@ -22,9 +22,15 @@ fn audio(index: u8) -> Builder {
 }
 
 fn ask(renditions: &[Entry]) -> Answer {
-    let name = name();
-    Presentation { name: &name, generation: "0123456789ab", renditions, independent_segments: true }
-        .answer(false)
+    let (name, memo) = (name(), Memo::default());
+    Presentation {
+        name: &name,
+        generation: "0123456789ab",
+        renditions,
+        independent_segments: true,
+        memo: &memo,
+    }
+    .answer(false)
 }
 
 fn text(renditions: &[Entry]) -> String {
