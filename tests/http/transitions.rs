@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hyper::Method;
 use rillcast::control::Settings;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use crate::ranges::ranged;
 use crate::rig::{Encoder, Server, metric, playable};
@@ -332,21 +333,28 @@ async fn every_held_row_is_answered_when_the_server_stops() {
             waiting.push(tokio::spawn(async move { judge(&player, &media, &row).await }));
         }
     }
+    // Four rows, three requests each, on four transports.
+    while metric(&server, "rillcast_held_requests").await < Some(48) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     // The hinted part comes whole, as what it was or as the last one, or does not come: never a piece of it.
     let uri = hint(&playlist(&players[0], &media).await).to_owned();
+    let mut hinted = Vec::new();
     for player in &players {
         let (player, path) = (player.clone(), format!("{media}{uri}"));
-        waiting.push(tokio::spawn(async move {
+        hinted.push(tokio::spawn(async move {
             let reply = player.get(&path).await;
             let expect = if reply.status == 404 { Expect::Refusal(404) } else { Expect::Media };
             check(&reply, expect, &path);
             assert_eq!(reply.header("content-length"), reply.body.len().to_string());
         }));
     }
-    // Four rows, three requests each, on four transports.
-    while metric(&server, "rillcast_held_requests").await < Some(48) {
+    // Who is not held has been answered; a connection that was not heard yet would be reset.
+    let heard = |held: Option<u64>| held >= Some(52) || hinted.iter().all(JoinHandle::is_finished);
+    while !heard(metric(&server, "rillcast_held_requests").await) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    waiting.extend(hinted);
     let at = server.at;
     let took = server.stop().await;
     assert!(took < Duration::from_secs(3), "{took:?}");
