@@ -89,7 +89,7 @@ fn playlist(view: &View, request: &Request) -> Answer {
     let target = view.constants.target_duration;
     let plain = Cache::Seconds((target / 2).max(1));
     // What a directive asks for is there and stays true, so it keeps longer than the plain playlist (B.1).
-    let satisfied = Cache::Seconds(target.saturating_mul(6));
+    let satisfied = Cache::Shared(target.saturating_mul(6));
     let position = request.directives.position();
     if view.ended {
         // "If the playlist contains EXT-X-ENDLIST the directives are ignored": malformed ones too. A

@@ -74,6 +74,7 @@ mod tests {
     fn cache_lives_follow_what_may_still_change() {
         assert_eq!(Cache::Immutable.to_string(), "public, max-age=31536000, immutable");
         assert_eq!(Cache::Seconds(12).to_string(), "public, max-age=12");
+        assert_eq!(Cache::Shared(12).to_string(), "public, max-age=0, s-maxage=12");
         assert_eq!(Cache::NoStore.to_string(), "no-store");
         for (refusal, status, cache, retry) in [
             (Refusal::BadDirective, 400, "public, max-age=1", None),

@@ -43,6 +43,9 @@ pub enum Cache {
     Immutable,
     /// For this many seconds.
     Seconds(u32),
+    /// For this many seconds by caches that many viewers share, and by a viewer's own not at all: players that
+    /// ask for the same state twice, as video.js does after the last part of a segment, want a newer one.
+    Shared(u32),
     /// Not at all.
     NoStore,
 }
@@ -57,11 +60,11 @@ pub struct Wait {
 }
 
 impl Cache {
-    /// How many seconds the response is fresh; zero if it must not be kept.
+    /// How many seconds the response is fresh in shared caches; zero if it must not be kept.
     pub fn max_age(self) -> u32 {
         match self {
             Self::Immutable => 31_536_000,
-            Self::Seconds(seconds) => seconds,
+            Self::Seconds(seconds) | Self::Shared(seconds) => seconds,
             Self::NoStore => 0,
         }
     }
@@ -72,6 +75,7 @@ impl fmt::Display for Cache {
         match self {
             Self::Immutable => write!(f, "public, max-age={}, immutable", self.max_age()),
             Self::Seconds(seconds) => write!(f, "public, max-age={seconds}"),
+            Self::Shared(seconds) => write!(f, "public, max-age=0, s-maxage={seconds}"),
             Self::NoStore => f.write_str("no-store"),
         }
     }

@@ -189,7 +189,7 @@ impl Packager {
     }
 
     /// Stands in for parts that should be complete at media time `now` and are not: what there is of them
-    /// is sealed, short as it is, and a gap follows.
+    /// is sealed, short as it is, and a gap follows, in a segment of its own.
     pub fn starve(&mut self, now: Ticks) {
         let now = now.to(self.lead.scale).value;
         while let Some(start) = self.lead.part_start().filter(|start| start.saturating_add(self.span) <= now)
@@ -202,7 +202,8 @@ impl Packager {
             self.lead.seal(0, head, &mut self.out);
             let missing = start.saturating_add(self.span).saturating_sub(self.lead.chain.unwrap_or(start));
             if missing > 0 {
-                self.lead.gap(missing, head, &mut self.out);
+                self.leave_media_behind();
+                self.gap(missing);
             }
             self.after_part();
         }
@@ -281,6 +282,21 @@ impl Packager {
         let scale = self.lead.scale;
         self.lead.seal(0, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
         self.after_part();
+    }
+
+    /// Ends a segment that has frames, for a gap follows: hls.js loads the parts of a segment one after the
+    /// other, and at a gap among them it stops for good.
+    fn leave_media_behind(&mut self) {
+        if self.lead.segment_bytes() > 0 {
+            self.cut();
+        }
+    }
+
+    fn gap(&mut self, duration: i64) {
+        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+        let init = Arc::clone(&self.lead.init);
+        let head = |start| segment_head(msn, epoch, init, Ticks::new(start, scale));
+        self.lead.gap(duration, head, &mut self.out);
     }
 
     fn after_part(&mut self) {
@@ -369,10 +385,8 @@ impl Packager {
             if hole.saturating_add(next) <= self.lead.target || hole < self.span {
                 return;
             }
-            let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
-            let init = Arc::clone(&self.lead.init);
-            let head = |start| segment_head(msn, epoch, init, Ticks::new(start, scale));
-            self.lead.gap(self.span, head, &mut self.out);
+            self.leave_media_behind();
+            self.gap(self.span);
             self.after_part();
         }
     }

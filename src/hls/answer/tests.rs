@@ -127,7 +127,7 @@ fn a_generation_that_ended_with_nothing_listed_has_no_playlist() {
 fn a_closed_segment_is_answered_now_and_kept_for_six_target_durations() {
     let view = Builder::video(3, 2).view();
     for query in ["_HLS_msn=3", "_HLS_msn=1", "_HLS_msn=0"] {
-        assert_eq!(ready(ask(&view, query)).cache, Cache::Seconds(12), "?{query}");
+        assert_eq!(ready(ask(&view, query)).cache, Cache::Shared(12), "?{query}");
     }
 }
 
@@ -311,7 +311,7 @@ fn when_nothing_more_can_be_held_the_current_playlist_is_given_uncached() {
     let reply = ready(at_once(&view, &request("_HLS_msn=4&_HLS_part=2")));
     assert_eq!(reply.cache, Cache::NoStore);
     assert_eq!(text(reply), text(ready(ask(&view, ""))));
-    assert_eq!(ready(at_once(&view, &request("_HLS_msn=3"))).cache, Cache::Seconds(12));
+    assert_eq!(ready(at_once(&view, &request("_HLS_msn=3"))).cache, Cache::Shared(12));
     assert_eq!(status(&at_once(&view, &request("_HLS_msn=6"))), "400");
     assert_eq!(status(&at_once(&Builder::video(0, 0).view(), &request(""))), "503");
     let hinted =
