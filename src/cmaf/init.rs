@@ -1,7 +1,7 @@
 //! The initialisation section of one rendition, written with mp4-atom.
 //!
 //! ```text
-//! ftyp  cmf2 · iso6 cmfc cmf2 (+ cfhd or caac when their limits are met by construction)
+//! ftyp  cmf2 · iso6 cmfc cmf2 (+ cfhd, av01 or caac when their limits are met by construction)
 //! moov ─ mvhd  duration 0
 //!      ├ trak ─ tkhd  track 1, display size
 //!      │      └ mdia ─ mdhd timescale · hdlr · minf ─ vmhd|smhd · dinf · stbl (empty tables, one sample entry)
@@ -17,6 +17,11 @@ use crate::media::{AudioCodec, AudioConfig, CodecConfig, Track, VideoCodec, Vide
 
 /// Track id of the one track in every file.
 const TRACK_ID: u32 = 1;
+
+/// HEVC NAL unit types of VPS, SPS and PPS.
+const PARAMETER_SETS: std::ops::RangeInclusive<u8> = 32..=34;
+/// Version 1 and no flags.
+const VPCC_HEAD: [u8; 4] = [1, 0, 0, 0];
 
 /// Why no initialisation section could be made.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +50,13 @@ pub fn init(track: &Track) -> Result<Bytes, Error> {
 fn ftyp(config: &CodecConfig) -> mp4::Ftyp {
     // `cfhd` bounds profile, level and size of H.264; `caac` bounds the AAC profile and channels.
     let media = match config {
-        CodecConfig::Video(v) if v.width <= 1_920 && v.height <= 1_080 => Some(b"cfhd"),
+        CodecConfig::Video(v) => match v.codec {
+            VideoCodec::Avc if v.width <= 1_920 && v.height <= 1_080 => Some(b"cfhd"),
+            VideoCodec::Av1 => Some(b"av01"),
+            VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Vp9 => None,
+        },
         CodecConfig::Audio(a) if a.channels <= 2 => Some(b"caac"),
-        CodecConfig::Video(_) | CodecConfig::Audio(_) => None,
+        CodecConfig::Audio(_) => None,
     };
     let brands = [b"iso6", b"cmfc", b"cmf2"].into_iter().chain(media);
     mp4::Ftyp {
@@ -140,13 +149,34 @@ fn video_entry(video: &VideoConfig) -> Result<mp4::Codec, Error> {
     });
     let (h, v) = video.pixel_aspect;
     let pasp = Some(mp4::Pasp { h_spacing: h.into(), v_spacing: v.into() });
-    match video.codec {
+    let misfit = |source| Error::Record { codecs: video.codecs.clone(), source };
+    let record = &mut video.record.as_ref();
+    let entry = match video.codec {
         VideoCodec::Avc => {
-            let avcc = mp4::Avcc::decode_body(&mut video.record.as_ref())
-                .map_err(|source| Error::Record { codecs: video.codecs.clone(), source })?;
-            Ok(mp4::Avc1 { visual, avcc, colr, pasp, ..Default::default() }.into())
+            let avcc = mp4::Avcc::decode_body(record).map_err(misfit)?;
+            mp4::Avc1 { visual, avcc, colr, pasp, ..Default::default() }.into()
         }
-    }
+        VideoCodec::Hevc => {
+            let mut hvcc = mp4::Hvcc::decode_body(record).map_err(misfit)?;
+            // `hvc1` promises every parameter set up front (ISO/IEC 14496-15 §8.4.1.1): further ones in the
+            // samples, which encoders like to repeat, say nothing new.
+            for sets in hvcc.arrays.iter_mut().filter(|array| PARAMETER_SETS.contains(&array.nal_unit_type)) {
+                sets.completeness = true;
+            }
+            mp4::Hvc1 { visual, hvcc, colr, pasp, ..Default::default() }.into()
+        }
+        VideoCodec::Av1 => {
+            let av1c = mp4::Av1c::decode_body(record).map_err(misfit)?;
+            mp4::Av01 { visual, av1c, colr, pasp, ..Default::default() }.into()
+        }
+        VideoCodec::Vp9 => {
+            // The box has a version and flags in front of the record.
+            let whole = [&VPCC_HEAD[..], record].concat();
+            let vpcc = mp4::VpcC::decode_body(&mut whole.as_slice()).map_err(misfit)?;
+            mp4::Vp09 { visual, vpcc, colr, pasp, ..Default::default() }.into()
+        }
+    };
+    Ok(entry)
 }
 
 fn audio_entry(audio: &AudioConfig) -> mp4::Codec {

@@ -2,11 +2,22 @@
 //! In:  `Bytes` of a record, `&[u8]` of a frame, from rtmp and push.   Out: `media::VideoConfig`, `media::AudioConfig`, verdicts on frames.
 //! Belongs here: parameter sets, RFC 6381 strings, what a frame holds.   Does not: containers (see flv, cmaf), time (see live).
 //! Time: only what a bitstream declares.  Memory: records are shared, frames are borrowed; bounds in `CodecLimits`.
-//! Spec: ITU-T H.264 §7, ISO/IEC 14496-15 §5.3.3, ISO/IEC 14496-3 §1.6.
+//! Spec: ITU-T H.264 §7, ITU-T H.265 §7, ISO/IEC 14496-15 §5.3.3 and §8.3.3, AV1 §5, VP9 §6, ISO/IEC 14496-3 §1.6,
+//! ANSI/SCTE 35 §9.6.
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod aac;
+pub mod av1;
 pub mod avc;
+mod colour;
 mod error;
+pub mod hevc;
+mod nal;
+mod rate;
+mod rbsp;
+pub mod splice;
+mod video;
+pub mod vp9;
 
 pub use self::error::Error;
+pub use self::video::{Picture, Video};

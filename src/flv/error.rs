@@ -128,6 +128,26 @@ pub enum Error {
     /// An encrypted tag.
     #[error("FLV tag is encrypted")]
     Encrypted,
+    /// A cue message of something other than an object.
+    #[error("{message} without an object")]
+    CueObject {
+        /// The message's name.
+        message: &'static str,
+    },
+    /// A cue of too many or too long values.
+    #[error("cue of more than {attributes} values or {bytes} bytes of them")]
+    CueSize {
+        /// The ceiling of names and values together.
+        bytes: usize,
+        /// The ceiling of values.
+        attributes: usize,
+    },
+    /// A splice that is neither base64 nor hexadecimal.
+    #[error("splice is neither base64 nor hexadecimal")]
+    CueText,
+    /// A splice whose section is refused.
+    #[error("splice: {0}")]
+    CueSplice(crate::codec::Error),
     /// A file that does not start with `FLV`, version 1.
     #[error("not an FLV file: its first bytes are not FLV version 1")]
     Signature,

@@ -8,6 +8,7 @@
 
 pub mod amf0;
 mod audio;
+mod cue;
 mod enhanced;
 mod error;
 mod file;
@@ -21,6 +22,7 @@ mod video;
 #[cfg(test)]
 mod tests;
 
+pub use self::cue::cue;
 pub use self::error::Error;
 pub use self::file::{File, FileTag};
 pub use self::fourcc::FourCc;

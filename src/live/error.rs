@@ -72,6 +72,8 @@ pub enum Notice {
     LateTrack(TrackId),
     /// Pictures come at no steady rate: each part waits for one frame more.
     NoSteadyRate,
+    /// More timed metadata than playlists can hold.
+    TooManyCues,
 }
 
 impl fmt::Display for Notice {
@@ -96,6 +98,9 @@ impl fmt::Display for Notice {
             }
             Self::LateTrack(track) => {
                 write!(f, "{track} began after the stream did: it is left out until the next publish")
+            }
+            Self::TooManyCues => {
+                f.write_str("too much timed metadata: what playlists have no room for is left out")
             }
             Self::NoSteadyRate => f.write_str("no steady frame rate: parts are published one frame later"),
         }

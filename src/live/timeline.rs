@@ -23,6 +23,9 @@ const LEAD_IN: Ticks = Ticks { value: 90_000, scale: Timescale::VIDEO };
 /// A step back by more than this, or forward by more than was waited, is not the same clock any more.
 const JUMP_BACK_MS: i64 = 1_000;
 const JUMP_AHEAD_MS: i64 = 3_000;
+/// How far a cue may be behind and ahead of the last frame, in microseconds.
+const CUE_BEHIND: i64 = 10_000_000;
+const CUE_AHEAD: i64 = 65_000_000;
 /// Frames in a row that must agree on a new clock before it is believed.
 const AGREE: u32 = 3;
 
@@ -101,6 +104,23 @@ impl Timeline {
     /// Media time at `at`, by the leader's last frame and the time since.
     pub(super) fn now(&self, at: Instant) -> Option<Ticks> {
         self.tracks.iter().find(|time| time.id == self.lead)?.now(at)
+    }
+
+    /// When the leader's last frame arrived.
+    pub(super) fn heard(&self) -> Option<Instant> {
+        self.tracks.iter().find(|time| time.id == self.lead)?.last.map(|(_, arrival)| arrival)
+    }
+
+    /// Wall time of `source` milliseconds of the leader's clock, by the same mapping as the segments' dates, when
+    /// that is near its last frame; else of `at`: what a source says of another time it cannot mean.
+    pub(super) fn date_of(&self, source: i64, at: Instant) -> Option<WallTime> {
+        let lead = self.tracks.iter().find(|time| time.id == self.lead)?;
+        let since_epoch = lead.now(at)?.micros().saturating_sub(self.epoch.media.micros());
+        let said = source.saturating_sub(lead.origin).saturating_mul(1_000);
+        let near = (-CUE_BEHIND..=CUE_AHEAD).contains(&said.saturating_sub(since_epoch));
+        let micros = if near && self.jumped.is_none() { said } else { since_epoch };
+        // What comes before the first picture belongs to it.
+        Some(self.epoch.wall.plus_micros(micros.max(0)))
     }
 
     /// When the leader's frame that ends at `media` should have arrived, by its last one.

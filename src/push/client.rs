@@ -24,7 +24,7 @@ use super::wire::{Wire, kind};
 use crate::base::ByteReader;
 use crate::flv::amf0::{self, Value};
 use crate::flv::mux::{self, Form};
-use crate::media::{CodecConfig, RtmpLimits, TrackKind};
+use crate::media::{CodecConfig, RtmpLimits, TrackKind, VideoCodec};
 use crate::rtmp::chunk;
 
 /// S0, S1 and S2 together.
@@ -173,11 +173,11 @@ impl Client {
         let payload = &due.sample.payload;
         // 32 bits of milliseconds wrap after 49.7 days, as the protocol has it.
         self.last = due.dts as u32;
-        let (kind, body) = match due.track.kind {
-            TrackKind::Video => {
-                (kind::VIDEO, mux::video_frame(Form::Legacy, due.cts, due.sample.key, payload))
+        let (kind, body) = match (due.track.kind, self.video_codec()) {
+            (TrackKind::Video, Some(codec)) => {
+                (kind::VIDEO, mux::video_frame(Form::Legacy, codec, due.cts, due.sample.key, payload))
             }
-            TrackKind::Audio => (kind::AUDIO, mux::audio_frame(Form::Legacy, payload)),
+            _ => (kind::AUDIO, mux::audio_frame(Form::Legacy, payload)),
         };
         self.wire.message(kind, self.stream, self.last, body)
     }
@@ -188,8 +188,8 @@ impl Client {
     /// [`Error::Unsendable`], which cannot be helped.
     pub fn unpublish(&mut self) -> Result<(), Error> {
         let state = std::mem::replace(&mut self.state, State::Over);
-        if state == State::Live && self.clip.tracks().iter().any(|t| t.track.id.kind == TrackKind::Video) {
-            self.wire.message(kind::VIDEO, self.stream, self.last, mux::video_end(Form::Legacy))?;
+        if let (State::Live, Some(codec)) = (state, self.video_codec()) {
+            self.wire.message(kind::VIDEO, self.stream, self.last, mux::video_end(Form::Legacy, codec))?;
         }
         if matches!(state, State::Live | State::Asking) {
             let name = Value::String(self.target.name());
@@ -198,6 +198,13 @@ impl Client {
             self.wire.command(0, "deleteStream", 7.0, &[Value::Null, stream])?;
         }
         Ok(())
+    }
+
+    fn video_codec(&self) -> Option<VideoCodec> {
+        self.clip.tracks().iter().find_map(|track| match &track.track.config {
+            CodecConfig::Video(video) => Some(video.codec),
+            CodecConfig::Audio(_) => None,
+        })
     }
 
     /// What the conversation is waiting for, in words.
@@ -337,7 +344,9 @@ impl Client {
         self.wire.message(kind::DATA, self.stream, 0, metadata::body(clip.tracks().iter()))?;
         for ClipTrack { track, .. } in clip.tracks() {
             let (kind, body) = match &track.config {
-                CodecConfig::Video(video) => (kind::VIDEO, mux::video_start(Form::Legacy, &video.record)),
+                CodecConfig::Video(video) => {
+                    (kind::VIDEO, mux::video_start(Form::Legacy, video.codec, &video.record))
+                }
                 CodecConfig::Audio(audio) => (kind::AUDIO, mux::audio_start(Form::Legacy, &audio.record)),
             };
             self.wire.message(kind, self.stream, 0, body)?;

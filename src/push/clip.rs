@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::error::ClipError;
 use super::{flv_file, mp4};
 use crate::codec;
-use crate::media::{CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind};
+use crate::media::{
+    CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, VideoCodec,
+};
 
 /// One access unit of a clip. Its times count in its track's timescale.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,24 +135,38 @@ pub(super) struct RawTrack {
 /// A codec and its configuration record.
 #[derive(Debug)]
 pub(super) enum Coding {
-    /// An AVCDecoderConfigurationRecord.
-    Avc(Bytes),
+    /// A video codec's configuration record.
+    Video(VideoCodec, Bytes),
     /// An AudioSpecificConfig.
     Aac(Bytes),
 }
 
 impl Coding {
     pub(super) fn is_video(&self) -> bool {
-        matches!(self, Self::Avc(_))
+        matches!(self, Self::Video(..))
     }
 
-    fn config(self, limits: &CodecLimits) -> Result<CodecConfig, ClipError> {
+    /// The configuration; of some codecs it takes a key frame among `samples` to know it.
+    fn config(self, samples: &[Sample], limits: &CodecLimits) -> Result<CodecConfig, ClipError> {
         let refused = |place| move |source| ClipError::Config { place, source };
         Ok(match self {
-            Self::Avc(record) => {
-                let config =
-                    codec::avc::Config::parse(record, limits).map_err(refused("H.264 configuration"))?;
-                CodecConfig::Video(config.into_video())
+            Self::Video(codec, record) => {
+                let refused = refused(match codec {
+                    VideoCodec::Avc => "H.264 configuration",
+                    VideoCodec::Hevc => "HEVC configuration",
+                    VideoCodec::Av1 => "AV1 configuration",
+                    VideoCodec::Vp9 => "VP9 configuration",
+                });
+                let mut video = codec::Video::parse(codec, record, limits).map_err(refused)?;
+                if video.config().is_none() {
+                    let key = samples.iter().find(|sample| sample.key);
+                    let key = key.ok_or(ClipError::damaged("video track", "has no key frame"))?;
+                    video.take(key.payload.clone(), true, limits).map_err(refused)?;
+                }
+                let config = video.config().cloned();
+                CodecConfig::Video(
+                    config.ok_or(ClipError::damaged("first key frame", "describes no picture"))?,
+                )
             }
             Self::Aac(record) => {
                 let config =
@@ -190,7 +206,7 @@ impl RawTrack {
             sample.cts = sample.cts.saturating_sub(lowest);
         }
         let id = TrackId { kind, index: 0 };
-        let track = Track { id, config: self.coding.config(limits)? };
+        let track = Track { id, config: self.coding.config(&samples, limits)? };
         Ok((!samples.is_empty()).then_some(ClipTrack { track, scale: self.scale, samples }))
     }
 }

@@ -17,8 +17,8 @@ const FINE: u32 = 1_000;
 
 /// The first video and the first audio track of `file`.
 pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
-    let mut video = Gathered::new("video tag", FourCc::AVC);
-    let mut audio = Gathered::new("audio tag", FourCc::AAC);
+    let mut video = Gathered::new("video tag");
+    let mut audio = Gathered::new("audio tag");
     let tags = File::open(file.clone()).map_err(|source| ClipError::Tag { place: "FLV header", source })?;
     for tag in tags {
         let tag = tag.map_err(|source| ClipError::Tag { place: "FLV tag", source })?;
@@ -36,43 +36,41 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
         }
     }
     let mut tracks = Vec::new();
-    tracks.extend(video.settle(Coding::Avc)?);
-    tracks.extend(audio.settle(Coding::Aac)?);
+    tracks.extend(video.settle()?);
+    tracks.extend(audio.settle()?);
     Ok(tracks)
 }
 
 /// One track as its tags come by.
 struct Gathered {
     place: &'static str,
-    codec: FourCc,
     clock: Unroll,
-    record: Option<Bytes>,
+    /// The codec and its configuration record.
+    coding: Option<(FourCc, Bytes)>,
     /// In milliseconds.
     samples: Vec<Sample>,
 }
 
 impl Gathered {
-    fn new(place: &'static str, codec: FourCc) -> Self {
-        Self { place, codec, clock: Unroll::default(), record: None, samples: Vec::new() }
+    fn new(place: &'static str) -> Self {
+        Self { place, clock: Unroll::default(), coding: None, samples: Vec::new() }
     }
 
     fn take(&mut self, time: i64, packet: Packet) -> Result<(), ClipError> {
         let place = self.place;
         match packet.kind {
-            _ if packet.codec != self.codec => {
-                Err(ClipError::Codec { place, codec: FourChars(packet.codec.0) })
-            }
-            PacketKind::SequenceStart(record) => match &self.record {
-                Some(first) if *first != record && !self.samples.is_empty() => Err(ClipError::damaged(
-                    place,
-                    "the codec configuration changes, which cannot be published",
-                )),
-                _ => {
-                    self.record = Some(record);
-                    Ok(())
+            PacketKind::SequenceStart(record) => {
+                let coding = (packet.codec, record);
+                if self.coding.as_ref().is_some_and(|first| *first != coding) && !self.samples.is_empty() {
+                    let reason = "the codec configuration changes, which cannot be published";
+                    return Err(ClipError::damaged(place, reason));
                 }
-            },
-            PacketKind::Frames { .. } if self.record.is_none() => {
+                self.coding = Some(coding);
+                Ok(())
+            }
+            PacketKind::Frames { .. }
+                if self.coding.as_ref().is_none_or(|(codec, _)| *codec != packet.codec) =>
+            {
                 Err(ClipError::damaged(place, "comes before the codec configuration"))
             }
             PacketKind::Frames { .. } if self.samples.len() >= MAX_SAMPLES => {
@@ -88,12 +86,16 @@ impl Gathered {
         }
     }
 
-    fn settle(self, coding: fn(Bytes) -> Coding) -> Result<Option<RawTrack>, ClipError> {
-        let Some(record) = self.record else { return Ok(None) };
-        let coding = coding(record);
+    fn settle(self) -> Result<Option<RawTrack>, ClipError> {
+        let Some((codec, record)) = self.coding else { return Ok(None) };
+        let coding = match (codec.video(), codec) {
+            (Some(codec), _) => Coding::Video(codec, record),
+            (None, FourCc::AAC) => Coding::Aac(record),
+            _ => return Err(ClipError::Codec { place: self.place, codec: FourChars(codec.0) }),
+        };
         let mut samples = self.samples;
         let grid = match &coding {
-            Coding::Avc(_) => picture_grid(&samples),
+            Coding::Video(..) => picture_grid(&samples),
             Coding::Aac(record) => sound_grid(record)?,
         };
         let scale = match grid.and_then(|(scale, step)| Some((scale, step, on_grid(&samples, scale, step)?)))

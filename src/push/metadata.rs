@@ -3,12 +3,20 @@
 use bytes::{Bytes, BytesMut};
 
 use super::clip::ClipTrack;
+use crate::flv::FourCc;
 use crate::flv::amf0::{self, Value};
-use crate::media::CodecConfig;
+use crate::media::{CodecConfig, VideoCodec};
 
-/// FLV's numbers for H.264 and AAC.
+/// FLV's numbers for H.264 and AAC; other codecs are numbered by their FourCC (Enhanced RTMP v1).
 const AVC: f64 = 7.0;
 const AAC: f64 = 10.0;
+
+fn video_id(codec: VideoCodec) -> f64 {
+    match codec {
+        VideoCodec::Avc => AVC,
+        codec => f64::from(u32::from_be_bytes(FourCc::from(codec).0)),
+    }
+}
 
 /// The body of the `@setDataFrame` message that describes `tracks`.
 pub(super) fn body<'a>(tracks: impl Iterator<Item = &'a ClipTrack>) -> Bytes {
@@ -20,7 +28,7 @@ pub(super) fn body<'a>(tracks: impl Iterator<Item = &'a ClipTrack>) -> Bytes {
                 fields.push(("width", Value::Number(f64::from(video.width))));
                 fields.push(("height", Value::Number(f64::from(video.height))));
                 fields.extend(track.frame_rate().map(|rate| ("framerate", Value::Number(rate.fps()))));
-                fields.push(("videocodecid", Value::Number(AVC)));
+                fields.push(("videocodecid", Value::Number(video_id(video.codec))));
                 fields.extend(kilobits.map(|rate| ("videodatarate", Value::Number(rate))));
             }
             CodecConfig::Audio(audio) => {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
-use crate::media::{Frame, Track, TrackId};
+use crate::media::{Cue, Frame, Track, TrackId};
 use crate::rtmp::request::{CloseReason, PublishRequest};
 
 /// One thing to do, in order.
@@ -20,6 +20,8 @@ pub enum Output {
     Track(Track),
     /// A frame of a track that was announced by `Track`.
     Frame(Frame),
+    /// Something that happens at a moment of the stream, by the clock of the frames.
+    Cue(Box<Cue>),
     /// Something of the publisher's was left out; the publish goes on.
     Discarded(Discarded),
     /// The publisher said that it is done. Comes once, and never without an accepted publish.
@@ -61,4 +63,7 @@ pub enum Discard {
     /// A data message that cannot be read.
     #[error("metadata: {0}")]
     Metadata(flv::Error),
+    /// A timed event that cannot be told.
+    #[error("timed metadata: {0}")]
+    Cue(flv::Error),
 }

@@ -67,7 +67,7 @@ fn track(stream: &Value, packets: &[Value]) -> Track {
 }
 
 fn hash(value: &Value) -> String {
-    value.as_str().unwrap().trim_start_matches("SHA256:").to_owned()
+    value.as_str().unwrap_or_default().trim_start_matches("SHA256:").to_owned()
 }
 
 /// Lowercase hexadecimal.

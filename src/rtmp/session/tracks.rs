@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::codec::{aac, avc};
+use crate::codec::{self, Video, aac};
 use crate::flv::{self, FourCc, Packet, PacketKind};
-use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
+use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll, VideoCodec};
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
@@ -20,19 +20,24 @@ pub(super) struct Media {
     clock: Unroll,
     /// Bad frames of late.
     pub(super) bad: Tally,
-    video: Slot,
+    video: Option<Pictures>,
     audio: Slot,
     /// Refusals that were told already.
     told: Vec<Told>,
 }
 
-/// The one track of a kind.
+/// The one track of pictures, once there is a good configuration.
+struct Pictures {
+    codec: VideoCodec,
+    record: Bytes,
+    video: Video,
+}
+
+/// The one track of sound.
 #[derive(Default)]
 struct Slot {
     /// Its configuration record, once there is a good one.
     record: Option<Bytes>,
-    /// Bytes of a NAL unit's length.
-    length_size: u8,
 }
 
 /// A refusal that holds for as long as the publish.
@@ -46,7 +51,12 @@ enum Told {
 
 /// What to do with a frame.
 enum Verdict {
-    Good { key: bool },
+    Good {
+        key: bool,
+        payload: Bytes,
+    },
+    /// Nobody can use it: what it takes to describe its track has not come yet.
+    Early,
     Bad(Discard),
 }
 
@@ -55,7 +65,7 @@ impl Media {
         Self {
             clock: Unroll::default(),
             bad: Tally::new(Duration::from_secs(10)),
-            video: Slot::default(),
+            video: None,
             audio: Slot::default(),
             told: Vec::new(),
         }
@@ -64,6 +74,12 @@ impl Media {
     /// A message's time in milliseconds that do not wrap.
     pub(super) fn unwrap(&mut self, timestamp: u32) -> i64 {
         self.clock.push(timestamp)
+    }
+
+    /// The time of a message that is not media, on the same clock: it may be anything, and moves nothing.
+    pub(super) fn near(&self, timestamp: u32) -> i64 {
+        let mut clock = self.clock;
+        clock.push(timestamp)
     }
 
     /// Takes what a tag says about one track; `false` when it was bad.
@@ -77,27 +93,27 @@ impl Media {
         outbox: &mut Outbox,
     ) -> bool {
         let track = TrackId { kind, index: packet.track };
-        let known = match kind {
-            TrackKind::Video => FourCc::AVC,
-            TrackKind::Audio => FourCc::AAC,
-        };
         if packet.track != 0 {
             self.tell(Told::Extra(kind, packet.track), track, Discard::Extra(packet.track), outbox);
             return true;
         }
-        if packet.codec != known {
+        let known = match kind {
+            TrackKind::Video => packet.codec.video().is_some(),
+            TrackKind::Audio => packet.codec == FourCc::AAC,
+        };
+        if !known {
             self.tell(Told::Codec(kind, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
         match packet.kind {
-            PacketKind::SequenceStart(record) => self.configure(track, record, limits, outbox),
+            PacketKind::SequenceStart(record) => self.configure(track, packet.codec, record, limits, outbox),
             PacketKind::Frames { cts, key, payload, .. } => {
-                if self.slot(kind).record.is_none() {
+                if !self.configured(kind, packet.codec) {
                     self.tell(Told::NoConfig(kind), track, Discard::NoConfig, outbox);
                     return true;
                 }
-                match self.judge(kind, key, &payload, limits) {
-                    Verdict::Good { key } => {
+                match self.judge(track, key, payload, limits, outbox) {
+                    Verdict::Good { key, payload } => {
                         outbox.push(Output::Frame(Frame {
                             track,
                             dts: Ticks::millis(time),
@@ -109,6 +125,7 @@ impl Media {
                         }));
                         true
                     }
+                    Verdict::Early => true,
                     Verdict::Bad(reason) => {
                         outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
                         false
@@ -141,28 +158,35 @@ impl Media {
         }
     }
 
+    /// Whether frames of `codec` can be read.
+    fn configured(&self, kind: TrackKind, codec: FourCc) -> bool {
+        match kind {
+            TrackKind::Video => {
+                self.video.as_ref().is_some_and(|pictures| codec.video() == Some(pictures.codec))
+            }
+            TrackKind::Audio => self.audio.record.is_some(),
+        }
+    }
+
     /// Takes a configuration record; a repetition of the one in force says nothing new, and a bad one leaves it
     /// in force.
     fn configure(
         &mut self,
         track: TrackId,
+        codec: FourCc,
         record: Bytes,
         limits: &CodecLimits,
         outbox: &mut Outbox,
     ) -> bool {
-        if self.slot(track.kind).record.as_ref() == Some(&record) {
-            return true;
-        }
-        let parsed = match track.kind {
-            TrackKind::Video => avc::Config::parse(record.clone(), limits)
-                .map(|config| (config.length_size(), CodecConfig::Video(config.into_video()))),
-            TrackKind::Audio => aac::Config::parse(record.clone(), limits)
-                .map(|config| (0, CodecConfig::Audio(config.into_audio()))),
+        let taken = match codec.video() {
+            Some(codec) => self.configure_video(codec, record, limits),
+            None => self.configure_audio(record, limits),
         };
-        match parsed {
-            Ok((length_size, config)) => {
-                *self.slot(track.kind) = Slot { record: Some(record), length_size };
-                outbox.push(Output::Track(Track { id: track, config }));
+        match taken {
+            Ok(config) => {
+                if let Some(config) = config {
+                    outbox.push(Output::Track(Track { id: track, config }));
+                }
                 true
             }
             Err(fault) => {
@@ -173,22 +197,61 @@ impl Media {
         }
     }
 
-    /// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
-    /// is taken only where every slice is intra: some encoders call every frame a keyframe.
-    fn judge(&mut self, kind: TrackKind, declared: bool, payload: &[u8], limits: &CodecLimits) -> Verdict {
-        if kind == TrackKind::Audio {
-            return Verdict::Good { key: true };
+    /// What is new, if it is known yet.
+    fn configure_video(
+        &mut self,
+        codec: VideoCodec,
+        record: Bytes,
+        limits: &CodecLimits,
+    ) -> Result<Option<CodecConfig>, codec::Error> {
+        if self.video.as_ref().is_some_and(|known| known.codec == codec && known.record == record) {
+            return Ok(None);
         }
-        match avc::scan(payload, self.video.length_size, limits) {
-            Ok(unit) => Verdict::Good { key: unit.idr || (declared && unit.intra) },
-            Err(fault) => Verdict::Bad(Discard::Frame(fault)),
-        }
+        let video = Video::parse(codec, record.clone(), limits)?;
+        let config = video.config().cloned().map(CodecConfig::Video);
+        self.video = Some(Pictures { codec, record, video });
+        Ok(config)
     }
 
-    fn slot(&mut self, kind: TrackKind) -> &mut Slot {
-        match kind {
-            TrackKind::Video => &mut self.video,
-            TrackKind::Audio => &mut self.audio,
+    /// What is new.
+    fn configure_audio(
+        &mut self,
+        record: Bytes,
+        limits: &CodecLimits,
+    ) -> Result<Option<CodecConfig>, codec::Error> {
+        if self.audio.record.as_ref() == Some(&record) {
+            return Ok(None);
+        }
+        let config = aac::Config::parse(record.clone(), limits)?.into_audio();
+        self.audio.record = Some(record);
+        Ok(Some(CodecConfig::Audio(config)))
+    }
+
+    /// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
+    /// is taken only where nothing says otherwise: some encoders call every frame a keyframe.
+    fn judge(
+        &mut self,
+        track: TrackId,
+        declared: bool,
+        payload: Bytes,
+        limits: &CodecLimits,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        let pictures = match (track.kind, &mut self.video) {
+            (TrackKind::Video, Some(pictures)) => pictures,
+            (TrackKind::Video, None) => return Verdict::Early,
+            (TrackKind::Audio, _) => return Verdict::Good { key: true, payload },
+        };
+        match pictures.video.take(payload, declared, limits) {
+            Ok(picture) => {
+                let Some(config) = pictures.video.config() else { return Verdict::Early };
+                if picture.reconfigured {
+                    let config = CodecConfig::Video(config.clone());
+                    outbox.push(Output::Track(Track { id: track, config }));
+                }
+                Verdict::Good { key: picture.key, payload: picture.payload }
+            }
+            Err(fault) => Verdict::Bad(Discard::Frame(fault)),
         }
     }
 

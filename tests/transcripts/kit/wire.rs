@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use rillcast::flv::amf0::{self, Value};
 use rillcast::flv::mux::{self, Form};
+use rillcast::media::VideoCodec;
 
 /// A message to be written as chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +138,7 @@ pub(crate) fn audio(time: u32, body: impl Into<Bytes>) -> Wire {
 }
 
 pub(crate) fn avc_config(time: u32) -> Wire {
-    video(time, mux::video_start(Form::Legacy, AVC_RECORD))
+    video(time, mux::video_start(Form::Legacy, VideoCodec::Avc, AVC_RECORD))
 }
 
 pub(crate) fn aac_config(time: u32) -> Wire {
@@ -145,11 +146,11 @@ pub(crate) fn aac_config(time: u32) -> Wire {
 }
 
 pub(crate) fn key_frame(time: u32, fill: &[u8]) -> Wire {
-    video(time, mux::video_frame(Form::Legacy, 80, true, &idr(fill)))
+    video(time, mux::video_frame(Form::Legacy, VideoCodec::Avc, 80, true, &idr(fill)))
 }
 
 pub(crate) fn inter_frame(time: u32, fill: &[u8]) -> Wire {
-    video(time, mux::video_frame(Form::Legacy, 0, false, &inter(fill)))
+    video(time, mux::video_frame(Form::Legacy, VideoCodec::Avc, 0, false, &inter(fill)))
 }
 
 pub(crate) fn sound(time: u32, fill: &[u8]) -> Wire {
