@@ -173,17 +173,14 @@ fn init(view: &View, number: u32) -> Answer {
     }
 }
 
-/// Parts (§6.2.6): listed and retained ones at once; the hinted one, and no other, when it is complete.
-/// One that turned out to be a gap has no bytes: whoever waited for it is told so.
+/// Parts (§6.2.6): listed and retained ones at once; the hinted one, and no other, when it is complete. One that
+/// turned out to be a gap holds no media (§4.4.4.7), and players that ask for it all the same go on with what it has.
 fn part(view: &View, number: u64) -> Answer {
     if view.constants.part_target.is_none() {
         // They exist, but no playlist has ever named one.
         return missing(view, true);
     }
     if let Some(part) = view.part(number) {
-        if part.gap {
-            return missing(view, true);
-        }
         return media_reply(view, File::Part(number), part.body.clone());
     }
     match number == view.next_part {
@@ -196,7 +193,6 @@ fn part(view: &View, number: u64) -> Answer {
 /// Segments: closed ones that are retained. The open one has no URL yet.
 fn segment(view: &View, msn: u64) -> Answer {
     match view.segment(msn) {
-        Some(segment) if segment.is_empty() => missing(view, true),
         Some(segment) => media_reply(view, File::Segment(msn), segment.body()),
         None => missing(view, msn < view.next_msn),
     }
