@@ -152,9 +152,9 @@ impl Lane {
         self.add(Part { start, duration, independent, body, ..self.blank() }, keyed, head, out);
     }
 
-    /// Adds a part of `duration` for media that never came: a chunk without samples. Players are told to leave it
-    /// alone; those that know nothing of gaps, as video.js and GStreamer 1.22, would ask for a missing one over and
-    /// over, and pass over an empty one.
+    /// Adds a part of `duration` for media that never came: a chunk without samples. Players are told to leave its
+    /// segment alone; those that know nothing of gaps, as video.js and GStreamer 1.22, would ask for a missing one
+    /// over and over, and pass over an empty one.
     pub(super) fn gap(
         &mut self,
         duration: i64,

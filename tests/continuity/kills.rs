@@ -151,7 +151,7 @@ impl Audience {
                     return true;
                 }
                 Answer::Ready(reply) => fetched.push((waiter.rendition.id(), waiter.asked.clone(), reply)),
-                // Only what was hinted and never came is refused.
+                // Only what was hinted and turned out to be a gap, or never came, is refused.
                 Answer::Refuse(refusal) => {
                     assert!(matches!(waiter.request.file, File::Part(_)), "{}: {refusal:?}", waiter.asked);
                     assert_eq!(refusal.status(), 404, "{}", waiter.asked);

@@ -269,11 +269,16 @@ async fn lost(player: &Player, media: &str) {
     for row in &rows {
         judge(player, media, row).await;
     }
-    // A part that turns out to be a gap holds no media, for who waited for it and for who does not know what a gap is.
+    // A part that turns out to be a gap is not available, and whoever waited for it is told so.
     let state = playlist(player, media).await;
-    judge(player, media, &held(hint(&state), Expect::Media)).await;
+    judge(player, media, &held(hint(&state), Expect::Refusal(404))).await;
     let gap = state.lines().find(|line| line.starts_with("#EXT-X-PART:") && line.contains("GAP=YES"));
     let uri = gap.and_then(|line| line.split("URI=\"").nth(1)).unwrap().split('"').next().unwrap();
+    judge(player, media, &row(uri, Expect::Refusal(404))).await;
+    // A segment of gaps holds no media: players that do not know what a gap is go on behind it.
+    let state = until(player, media, "#EXT-X-GAP\n").await;
+    let uri =
+        state.split("#EXT-X-GAP\n").nth(1).unwrap().lines().find(|line| line.starts_with("seg-")).unwrap();
     judge(player, media, &row(uri, Expect::Media)).await;
     assert!(player.get(&format!("{media}{uri}")).await.body.ends_with(b"\0\0\0\x08mdat"), "{uri} of {media}");
 }
