@@ -46,6 +46,7 @@ fn a_broken_connection_leaves_parts_and_segments_on_the_promised_cadence() {
             drop(publisher);
             stage.wait(stage.now.plus(Duration::from_secs(11)), None);
             stage.watcher.finish(stage.generation.as_ref().unwrap());
+            stage.watcher.assert_gaps_apart();
             let case = format!("gop {gop}, lost after {at} ms, away {away} ms");
             // Ten milliseconds are how often it is looked; sound follows pictures within two frames of its own.
             let (part, segment) = (stage.longest_silence(), stage.longest_segment());
@@ -74,6 +75,7 @@ fn an_open_connection_that_falls_silent_makes_no_segment_late() {
             publisher.finish();
             stage.look();
             stage.watcher.finish(stage.generation.as_ref().unwrap());
+            stage.watcher.assert_gaps_apart();
             let case = format!("gop {gop}, {segment} s, silent after {at} ms");
             let (part, longest) = (stage.longest_silence(), stage.longest_segment());
             assert!(part <= Duration::from_millis(495 + 800), "{case}: {part:?} without a part");
@@ -103,6 +105,7 @@ fn a_stalled_input_leaves_gaps_at_the_promised_cadence() {
             publisher.finish();
             stage.look();
             stage.watcher.finish(stage.generation.as_ref().unwrap());
+            stage.watcher.assert_gaps_apart();
             let gaps = stage.video().parts.values().filter(|part| part.gap).count();
             // A late part is not a lost one before 750 ms have passed; a hole may be longer than a part.
             assert!((gaps > 0) == (millis > 700) || !burst, "burst {burst}, {millis} ms: {gaps} gaps");

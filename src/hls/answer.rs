@@ -174,7 +174,7 @@ fn init(view: &View, number: u32) -> Answer {
 }
 
 /// Parts (§6.2.6): listed and retained ones at once; the hinted one, and no other, when it is complete.
-/// One that turned out to be a gap has no bytes: whoever waited for it is told so.
+/// One that turned out to be a gap is not available (§4.4.4.9): whoever waited for it is told so.
 fn part(view: &View, number: u64) -> Answer {
     if view.constants.part_target.is_none() {
         // They exist, but no playlist has ever named one.
@@ -193,10 +193,10 @@ fn part(view: &View, number: u64) -> Answer {
     }
 }
 
-/// Segments: closed ones that are retained. The open one has no URL yet.
+/// Segments: closed ones that are retained. The open one has no URL yet. One that is a gap holds no media
+/// (§4.4.4.7), and players that load it all the same go on with the next.
 fn segment(view: &View, msn: u64) -> Answer {
     match view.segment(msn) {
-        Some(segment) if segment.is_empty() => missing(view, true),
         Some(segment) => media_reply(view, File::Segment(msn), segment.body()),
         None => missing(view, msn < view.next_msn),
     }

@@ -159,8 +159,8 @@ impl Builder {
         });
         let index = u32::try_from(open.parts.len()).unwrap();
         let mut body = Rope::default();
+        body.push(Bytes::from(format!("head {} ", self.next_part)));
         if !gap {
-            body.push(Bytes::from(format!("head {} ", self.next_part)));
             body.push(Bytes::from(format!("body {};", self.next_part)));
         }
         open.parts.push(Arc::new(Part {

@@ -85,7 +85,7 @@ fn update(view: &View, skipped: Skipped) -> Media {
     let with_parts_from = if parted { first_with_parts(view) } else { usize::MAX };
     let segments = view.listed().iter().enumerate().skip(skipped.segments).map(|(index, segment)| Segment {
         head: head(&segment.head, &mut init),
-        gap: segment.is_empty(),
+        gap: segment.is_gap(),
         parts: if index < with_parts_from { Vec::new() } else { parts(&segment.parts, view) },
         duration: span(segment, view),
         byte_range: None,

@@ -324,7 +324,7 @@ impl PartRing {
     }
 
     fn close(&mut self, segment: Arc<Segment>) {
-        let (bytes, duration) = (segment.len(), segment.duration);
+        let (bytes, duration) = (segment.bytes(), segment.duration);
         // One shorter than half a second says nothing about a peak.
         if duration.saturating_mul(2) >= i64::from(self.scale.per_second()) {
             self.peak = self.peak.max(per_second(bytes, duration, self.scale));

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::follower::{Cut, Follower};
+use super::follower::{Cut, Follower, Next};
 use super::geometry::{Geometry, Settings, ticks};
 use super::lane::Lane;
 use super::part::{Init, Sealed};
@@ -228,7 +228,7 @@ impl Packager {
         self.starve(now);
         if self.lead.chain.is_some() {
             self.stand_in(now.to(self.lead.scale).value);
-            self.cut();
+            self.cut(Next::Media);
         }
         self.hurry();
     }
@@ -249,16 +249,36 @@ impl Packager {
     /// Ends the leader's part at `due`, or later if there is more of it: what is missing is a gap.
     fn stand_in(&mut self, due: i64) {
         self.settle_end();
-        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
-        let init = Arc::clone(&self.lead.init);
-        let head = |start| segment_head(msn, epoch, Arc::clone(&init), Ticks::new(start, scale));
-        self.lead.seal(0, head, &mut self.out);
+        self.seal_lead(0);
         let missing = due.saturating_sub(self.lead.chain.unwrap_or(due));
         if missing > 0 {
             self.starved = true;
-            self.lead.gap(missing, head, &mut self.out);
+            self.lead_gap(missing);
         }
         self.after_part();
+    }
+
+    /// A gap of `missing` ticks, in a segment without media: players that load the parts of a segment one after
+    /// the other, as hls.js does, take all of it for lost where one of them is.
+    fn lead_gap(&mut self, missing: i64) {
+        if self.lead.ends_in_gap() == Some(false) {
+            self.cut(Next::Gap);
+        }
+        let head = self.lead_head();
+        self.lead.gap(missing, head, &mut self.out);
+    }
+
+    /// Seals all samples of the leader but the last `keep`.
+    fn seal_lead(&mut self, keep: usize) {
+        let head = self.lead_head();
+        self.lead.seal(keep, head, &mut self.out);
+    }
+
+    /// The head of the leader's segment, should it begin here.
+    fn lead_head(&self) -> impl FnOnce(i64) -> SegmentHead + use<> {
+        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+        let init = Arc::clone(&self.lead.init);
+        move |start| segment_head(msn, epoch, init, Ticks::new(start, scale))
     }
 
     /// Whether gaps stand where the leader's frames should be, since its last frame.
@@ -294,11 +314,14 @@ impl Packager {
         let next = frame.duration.unwrap_or(self.guess);
         self.starved = false;
         self.settle_last(due, next);
+        if self.lead.ends_in_gap() == Some(true) {
+            self.cut(Next::Media);
+        }
         self.policy.saw(due, next, frame.key);
         let elapsed = self.segment_elapsed();
         let ends = frame.key && self.policy.at_key(elapsed, self.lead.part_len());
         if elapsed > 0 && (ends || self.policy.over(elapsed, next)) {
-            self.cut();
+            self.cut(Next::Media);
         }
         let len = self.lead.part_len();
         let bytes = self.lead.part_bytes().saturating_add(frame.payload.len());
@@ -312,7 +335,7 @@ impl Packager {
         // On a steady grid the part is known to be full with its last frame, without waiting for another.
         let (end, len) = (self.lead.chain.unwrap_or(due), self.lead.part_len());
         if known && self.policy.foresees_key(end, next, self.segment_elapsed(), len) {
-            self.cut();
+            self.cut(Next::Media);
         } else if known && len.saturating_add(next) > self.lead.target {
             self.seal_part();
         }
@@ -328,42 +351,37 @@ impl Packager {
 
     /// Ends the open part of the leader; followers end theirs at the same time; a segment may end too.
     fn seal_part(&mut self) {
-        let (epoch, msn) = (self.epoch, self.msn);
-        let init = Arc::clone(&self.lead.init);
-        let scale = self.lead.scale;
-        self.lead.seal(0, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
+        self.seal_lead(0);
         self.after_part();
     }
 
     fn after_part(&mut self) {
         let over = self.lead.segment_bytes() > self.limits.segment_bytes as u64;
         if over || self.policy.at_boundary(self.segment_elapsed(), self.lead.chain.unwrap_or(0)) {
-            self.cut();
+            self.cut(Next::Media);
         } else {
-            self.tell(false);
+            self.tell(None);
         }
     }
 
     /// Ends part and segment of the leader, and tells the followers to.
-    fn cut(&mut self) {
+    fn cut(&mut self, next: Next) {
         if self.close_lead() {
-            self.tell(true);
+            self.tell(Some(next));
             self.msn = self.msn.saturating_add(1);
         }
     }
 
     /// Ends part and segment of the leader; `false` when there was neither.
     fn close_lead(&mut self) -> bool {
-        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
-        let init = Arc::clone(&self.lead.init);
-        self.lead.seal(0, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
+        self.seal_lead(0);
         let open = self.lead.segment_start().is_some();
         self.lead.close(&mut self.out);
         open
     }
 
-    /// Hands a cut at the leader's chain to every follower.
-    fn tell(&mut self, closes: bool) {
+    /// Hands a cut at the leader's chain to every follower; `closes` when its segment ends there too.
+    fn tell(&mut self, closes: Option<Next>) {
         let Some(at) = self.lead.chain else { return };
         let at = Ticks::new(at, self.lead.scale);
         for follower in &mut self.followers {
@@ -403,13 +421,11 @@ impl Packager {
     }
 
     fn seal_all_but_last(&mut self) {
-        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
-        let init = Arc::clone(&self.lead.init);
         let at = self.lead.waiting.last().map(|last| last.start);
-        self.lead.seal(1, |start| segment_head(msn, epoch, init, Ticks::new(start, scale)), &mut self.out);
+        self.seal_lead(1);
         // The cut is where the last frame starts: its own end is not known yet.
         let chain = std::mem::replace(&mut self.lead.chain, at);
-        self.tell(false);
+        self.tell(None);
         self.lead.chain = chain;
     }
 
@@ -420,10 +436,7 @@ impl Packager {
             if hole.saturating_add(next) <= self.lead.target || hole < self.span {
                 return;
             }
-            let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
-            let init = Arc::clone(&self.lead.init);
-            let head = |start| segment_head(msn, epoch, init, Ticks::new(start, scale));
-            self.lead.gap(self.span, head, &mut self.out);
+            self.lead_gap(self.span);
             self.after_part();
         }
     }

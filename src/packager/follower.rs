@@ -14,8 +14,15 @@ pub(super) struct Cut {
     pub(super) at: i64,
     /// The segment the part belongs to.
     pub(super) msn: u64,
-    /// Whether that segment ends here too.
-    pub(super) closes: bool,
+    /// What the next segment begins with, when that one ends here too.
+    pub(super) closes: Option<Next>,
+}
+
+/// What a segment of the leader begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Media,
+    Gap,
 }
 
 /// A lane whose frames wait until the leader has decided where they belong.
@@ -75,7 +82,7 @@ impl Follower {
             let end = self.queue.back().map(|frame| frame.dts.value.saturating_add(1));
             let end = end.or(self.lane.chain).unwrap_or(start);
             let at = end.min(start.saturating_add(limit).saturating_sub(self.guess));
-            self.cuts.push_back(Cut { at: at.max(start.saturating_add(1)), msn, closes: true });
+            self.cuts.push_back(Cut { at: at.max(start.saturating_add(1)), msn, closes: Some(Next::Media) });
             self.seal_while(epoch, out, |_| true);
             if !last_epoch {
                 break;
@@ -98,7 +105,7 @@ impl Follower {
             } else {
                 self.seal(cut, epoch, out);
             }
-            if cut.closes {
+            if cut.closes.is_some() {
                 self.lane.close(out);
             }
         }
@@ -118,8 +125,22 @@ impl Follower {
             if self.lane.chain.is_some_and(|chain| chain < due && due <= end) {
                 self.lane.stretch_last(due);
             }
+            let late = self.lane.chain.map_or(0, |chain| due.saturating_sub(chain).max(0));
+            if late > 0
+                && self.lane.part_len().saturating_add(late).saturating_add(duration) > self.lane.target
+            {
+                if due >= cut.at {
+                    self.outlast(cut);
+                    return false;
+                }
+                self.seal(Cut { at: due, closes: None, ..cut }, epoch, out);
+                if cut.closes.is_none() {
+                    return true;
+                }
+                continue;
+            }
             if self.lane.part_len().saturating_add(duration) > self.lane.target {
-                if !cut.closes {
+                if cut.closes.is_none() {
                     return true;
                 }
                 self.seal_waiting(cut, epoch, out);
@@ -130,11 +151,21 @@ impl Follower {
         false
     }
 
+    /// Makes the open part last until the cut, and long enough: the next frame is too far away to be in it.
+    fn outlast(&mut self, cut: Cut) {
+        if let Some(start) = self.lane.part_start().filter(|_| self.short(cut)) {
+            let least = self.lane.target.saturating_mul(17) / 20 + 1;
+            self.lane.stretch_last(
+                cut.at.max(start.saturating_add(least)).min(start.saturating_add(self.lane.target)),
+            );
+        }
+    }
+
     /// Whether the open part, ended now, would be under 85 % of PART-TARGET though it is not the last of
     /// its segment (RFC 8216bis §4.4.4.9): then it takes a frame that starts after the cut.
     fn short(&self, cut: Cut) -> bool {
         let len = self.lane.part_len();
-        !cut.closes && len > 0 && len * 20 < self.lane.target * 17
+        cut.closes.is_none() && len > 0 && len * 20 < self.lane.target * 17
     }
 
     /// Ends the open part at the cut: what is missing before it is a longer last frame, or a gap.
@@ -147,7 +178,9 @@ impl Follower {
             self.seal_waiting(cut, epoch, out);
         }
         let missing = self.lane.chain.map_or(0, |chain| cut.at.saturating_sub(chain));
-        if missing > self.guess || (cut.closes && self.lane.would_skip()) {
+        // Where the leader's next segment is a gap, what is missing here belongs to that too.
+        let own = cut.closes == Some(Next::Gap) && self.lane.ends_in_gap() == Some(false);
+        if !own && (missing > self.guess || (cut.closes.is_some() && self.lane.would_skip())) {
             let head = self.head(cut, epoch);
             self.lane.gap(missing.clamp(1, self.lane.target), head, out);
         }

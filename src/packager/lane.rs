@@ -143,12 +143,8 @@ impl Lane {
         let placed: Vec<Placed> = self.waiting.drain(..count).collect();
         self.waiting_bytes = self.waiting.iter().map(|placed| placed.payload.len()).sum();
         let samples: Vec<Sample> = placed.iter().map(sample).collect();
-        let chunk = ChunkHead {
-            sequence: (self.next_part as u32).wrapping_add(1),
-            decode_time: start.max(0).unsigned_abs(),
-        };
         let mut body = Rope::with_capacity(placed.len() + 1);
-        body.push(chunk.write(&samples));
+        body.push(self.chunk(start).write(&samples));
         let duration = placed.iter().map(|placed| placed.duration).sum();
         let independent = placed.iter().any(|placed| placed.key);
         let keyed = placed.first().is_some_and(|placed| placed.key);
@@ -156,7 +152,9 @@ impl Lane {
         self.add(Part { start, duration, independent, body, ..self.blank() }, keyed, head, out);
     }
 
-    /// Adds a part of `duration` for media that never came.
+    /// Adds a part of `duration` for media that never came: a chunk without samples. Players are told to leave its
+    /// segment alone; those that know nothing of gaps, as video.js and GStreamer 1.22, would ask for a missing one
+    /// over and over, and pass over an empty one.
     pub(super) fn gap(
         &mut self,
         duration: i64,
@@ -165,7 +163,13 @@ impl Lane {
     ) {
         let start = self.chain.unwrap_or(0);
         self.chain = Some(start.saturating_add(duration));
-        self.add(Part { start, duration, gap: true, ..self.blank() }, false, head, out);
+        let body = self.chunk(start).write(&[]).into();
+        self.add(Part { start, duration, gap: true, body, ..self.blank() }, false, head, out);
+    }
+
+    /// Whether the last part of the open segment is a gap; `None` when it has no part.
+    pub(super) fn ends_in_gap(&self) -> Option<bool> {
+        self.open.as_ref().and_then(|open| open.parts.last()).map(|part| part.gap)
     }
 
     /// Whether a segment that closes now would be missing from the sequence: others came before it, and
@@ -184,6 +188,12 @@ impl Lane {
             parts: open.parts,
         };
         out.push(Sealed::Segment(self.id, Arc::new(segment)));
+    }
+
+    /// What the head of the next part says.
+    fn chunk(&self, start: i64) -> ChunkHead {
+        let sequence = (self.next_part as u32).wrapping_add(1);
+        ChunkHead { sequence, decode_time: start.max(0).unsigned_abs() }
     }
 
     fn blank(&self) -> Part {

@@ -33,7 +33,7 @@ pub struct Part {
     pub duration: i64,
     /// Whether it holds a frame where decoding can start.
     pub independent: bool,
-    /// Whether it stands for media that never came (GAP=YES): it has a duration and no bytes.
+    /// Whether it stands for media that never came (GAP=YES): it has a duration and no samples.
     pub gap: bool,
     /// moof, mdat header and the frames' shared payloads.
     pub body: Rope,

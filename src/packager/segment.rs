@@ -38,13 +38,13 @@ pub struct Segment {
 
 impl Segment {
     /// Length in bytes.
-    pub fn len(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.body.len()).sum()
     }
 
-    /// Whether it holds no byte: all of it is a gap.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Whether all of it is a gap.
+    pub fn is_gap(&self) -> bool {
+        self.parts.iter().all(|part| part.gap)
     }
 
     /// Its bytes: those of its parts, shared.

@@ -296,13 +296,18 @@ async fn lost(player: &Player, media: &str) {
         judge(player, media, row).await;
     }
     ranged(player, media, &state).await;
-    // A part that turns out to be a gap has no bytes, and whoever waited for it is told so.
+    // A part that turns out to be a gap is not available, and whoever waited for it is told so.
     let state = playlist(player, media).await;
     judge(player, media, &held(hint(&state), Expect::Refusal(404))).await;
     let gap = state.lines().find(|line| line.starts_with("#EXT-X-PART:") && line.contains("GAP=YES"));
-    if let Some(uri) = gap.and_then(|line| line.split("URI=\"").nth(1)) {
-        judge(player, media, &row(uri.split('"').next().unwrap(), Expect::Refusal(404))).await;
-    }
+    let uri = gap.and_then(|line| line.split("URI=\"").nth(1)).unwrap().split('"').next().unwrap();
+    judge(player, media, &row(uri, Expect::Refusal(404))).await;
+    // A segment of gaps holds no media: players that do not know what a gap is go on behind it.
+    let state = until(player, media, "#EXT-X-GAP\n").await;
+    let uri =
+        state.split("#EXT-X-GAP\n").nth(1).unwrap().lines().find(|line| line.starts_with("seg-")).unwrap();
+    judge(player, media, &row(uri, Expect::Media)).await;
+    assert!(player.get(&format!("{media}{uri}")).await.body.ends_with(b"\0\0\0\x08mdat"), "{uri} of {media}");
 }
 
 /// A server that stops answers who waits with the end, whatever was waited for, and takes nobody new.

@@ -77,7 +77,7 @@ fn keyframes_without_end_stay_within_the_rings_bytes() {
         publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
         let Some(rendition) = generation.rendition(TrackId::VIDEO) else { continue };
         let view = rendition.view();
-        let kept: u64 = view.segments.iter().map(|segment| segment.len()).sum();
+        let kept: u64 = view.segments.iter().map(|segment| segment.bytes()).sum();
         most = most.max(kept);
         assert!(kept <= limits.bytes as u64, "{kept} bytes are kept");
         let frames = rendition.frames().lock().unwrap().bytes();

@@ -70,6 +70,24 @@ impl Watcher {
         self.check_alignment(generation);
     }
 
+    /// Checks that gaps have segments of their own: where one part of a segment is a gap, hls.js holds what it has
+    /// of it for lost, and plays no further.
+    pub(crate) fn assert_gaps_apart(&self) {
+        for (track, seen) in &self.seen {
+            for (msn, segment) in &seen.segments {
+                let mut pairs = segment.parts.windows(2);
+                assert!(
+                    !pairs.any(|pair| !pair[0].gap && pair[1].gap),
+                    "{track}: media, then a gap in {msn}"
+                );
+            }
+        }
+        for (msn, segment) in &self.seen[&TrackId::VIDEO].segments {
+            let gaps = segment.parts.iter().filter(|part| part.gap).count();
+            assert!(gaps == 0 || gaps == segment.parts.len(), "{gaps} gaps in {msn}, and pictures");
+        }
+    }
+
     /// Same segments, with the same boundaries within one audio frame, in every rendition.
     fn check_alignment(&self, generation: &Generation) {
         let all = generation.renditions();
@@ -78,13 +96,20 @@ impl Watcher {
             let (a, b) = (&self.seen[&lead.id()], &self.seen[&other.id()]);
             let frame = rescale(1_024, other.constants().timescale(), Timescale::MICROS) + 25;
             let frame = frame.max(self.frame + 25);
+            let part = other.constants().part_target.unwrap().as_micros() as i64;
             for (msn, segment) in &a.segments {
                 let Some(twin) = b.segments.get(msn) else { panic!("{} lacks segment {msn}", other.id()) };
                 let micros = |value, rendition: &Rendition| {
                     rescale(value, rendition.constants().timescale(), Timescale::MICROS)
                 };
                 let off = micros(twin.start, other) - micros(segment.start, lead);
-                assert!(off.abs() <= frame, "segment {msn} of {} starts {off} us off", other.id());
+                // What is lost is lost of each where it last came.
+                let lost = if twin.parts[0].gap { part } else { frame };
+                assert!(
+                    (-lost..=frame).contains(&off),
+                    "segment {msn} of {} starts {off} us off",
+                    other.id()
+                );
                 let clock = twin.head.date_time.unix_micros - segment.head.date_time.unix_micros;
                 assert!((clock - off).abs() <= 2, "segment {msn}: dates differ by {clock}, starts by {off}");
             }

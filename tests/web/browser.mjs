@@ -32,9 +32,14 @@ function executable() {
   throw new Error("chromium is not on PATH: apt-get install chromium");
 }
 
+/** A browser; whoever asks for it closes it. */
+export function launch() {
+  return chromium.launch({ executablePath: executable(), args: FLAGS });
+}
+
 /** Opens a page; `problems` fills with console errors, policy breaches and failed requests as they happen. */
 export async function open(viewport = { width: 1280, height: 860 }) {
-  const browser = await chromium.launch({ executablePath: executable(), args: FLAGS });
+  const browser = await launch();
   const page = await browser.newPage({ viewport });
   const problems = [];
   page.on("pageerror", (error) => problems.push({ kind: "exception", text: String(error) }));
