@@ -38,6 +38,8 @@ mod http;
 mod play;
 #[path = "e2e/player.rs"]
 mod player;
+#[path = "e2e/players.rs"]
+mod players;
 #[path = "e2e/playlist.rs"]
 mod playlist;
 #[path = "e2e/publish.rs"]

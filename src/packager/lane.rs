@@ -163,7 +163,8 @@ impl Lane {
     ) {
         let start = self.chain.unwrap_or(0);
         self.chain = Some(start.saturating_add(duration));
-        let body = self.chunk(start).write(&[]).into();
+        // One is enough for a segment, and of several in a row GStreamer's qtdemux 1.22 makes an assertion that fails.
+        let body = if self.open.is_none() { self.chunk(start).write(&[]).into() } else { Rope::default() };
         self.add(Part { start, duration, gap: true, body, ..self.blank() }, false, head, out);
     }
 

@@ -12,7 +12,7 @@ use crate::http::Http;
 use crate::server::Server;
 
 /// One of the programs of `tests/web`, with these arguments.
-fn node(program: &str, arguments: &[&str]) -> Child {
+pub(crate) fn node(program: &str, arguments: &[&str]) -> Child {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web").join(program);
     let mut command = Command::new("node");
     command.arg(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);

@@ -15,7 +15,7 @@ use crate::server::Server;
 const LIMIT: Duration = Duration::from_secs(40);
 
 /// Waits until every rendition of `name` lists a whole segment: ffmpeg knows nothing shorter.
-async fn first_segments(http: &Http, name: &str) {
+pub(crate) async fn first_segments(http: &Http, name: &str) {
     let at = format!("/live/{name}/index.m3u8");
     let multivariant = http.appear(&at).await.text();
     for path in media_playlists(&multivariant, &at) {

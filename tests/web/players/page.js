@@ -17,19 +17,20 @@ const script = (path) =>
   });
 
 const lastOf = (ranges) => (ranges.length ? ranges.end(ranges.length - 1) : null);
-const behind = (date) => (date ? (Date.now() - date.getTime()) / 1000 : null);
+/** Seconds between a moment of the stream and now: the publisher's clock is this machine's. */
+const since = (date) => (date ? (Date.now() - date.getTime()) / 1000 : null);
 
 async function hlsjs(lowLatencyMode) {
   await script("/hls.js");
   const { Hls } = window;
-  const hls = new Hls({ lowLatencyMode, debug: query.has("debug") });
+  const hls = new Hls({ lowLatencyMode });
   hls.on(Hls.Events.ERROR, (_, { fatal: dead, type, details, reason, error, response }) => {
     const told = [type, details, reason ?? error?.message, response?.code, response?.url].filter(Boolean).join(" ");
     (dead ? fatal : errors).push(told);
   });
   hls.loadSource(url);
   hls.attachMedia(video);
-  return { version: Hls.version, latency: () => behind(hls.playingDate), edge: () => hls.latestLevelDetails?.edge };
+  return { version: Hls.version, behind: () => since(hls.playingDate) };
 }
 
 async function shakaPlayer() {
@@ -37,26 +38,26 @@ async function shakaPlayer() {
   const { shaka } = window;
   shaka.polyfill.installAll();
   const player = new shaka.Player();
-  const hear = (error) => {
-    const told = `${error.category}.${error.code} ${JSON.stringify(error.data)}`;
-    (error.severity === shaka.util.Error.Severity.CRITICAL ? fatal : errors).push(told);
-  };
+  const tell = (list, error) => list.push(`${error.category}.${error.code} ${JSON.stringify(error.data)}`);
+  // An error is told before its handling, which lowers the severity of what is tried again.
+  const hear = (error) =>
+    queueMicrotask(() => tell(error.severity === shaka.util.Error.Severity.CRITICAL ? fatal : errors, error));
   player.addEventListener("error", ({ detail }) => hear(detail));
   await player.attach(video);
   player.configure({ streaming: { lowLatencyMode: true } });
-  await player.load(url).catch(hear);
-  const latency = () => behind(player.getPlayheadTimeAsDate());
-  return { version: shaka.Player.version, latency, edge: () => player.seekRange().end };
+  await player.load(url).catch((error) => tell(fatal, error));
+  return { version: shaka.Player.version, behind: () => since(player.getPlayheadTimeAsDate()) };
 }
 
 async function videojs() {
   await script("/video.js");
   const { videojs } = window;
-  const player = videojs(video, { html5: { vhs: { overrideNative: true } }, liveui: true });
+  // Its manual (docs/supported-features.md of http-streaming) does not promise low latency yet. With it on it gives a
+  // stream up for good after ten parts in a row that add nothing to its buffer, now and then at the start already.
+  const player = videojs(video, { html5: { vhs: { overrideNative: true, llhls: false } }, liveui: true });
   player.on("error", () => fatal.push(`${player.error().code} ${player.error().message}`));
   player.src({ src: url, type: "application/x-mpegURL" });
-  const edge = () => lastOf(player.seekable());
-  return { version: videojs.VERSION, latency: () => edge() - player.currentTime(), edge };
+  return { version: videojs.VERSION, behind: () => lastOf(player.seekable()) - player.currentTime() };
 }
 
 const players = {
@@ -67,16 +68,15 @@ const players = {
 };
 
 window.addEventListener("error", ({ message }) => errors.push(message));
-const { version, latency, edge } = await players[query.get("player")]();
+const { version, behind } = await players[query.get("player")]();
 const shown = () => document.querySelector("video");
 window.player = {
   version,
   sample() {
-    const { currentTime, paused, ended, readyState, playbackRate, buffered, error } = shown();
+    const { currentTime, paused, ended, readyState, playbackRate, error } = shown();
     const { totalVideoFrames: frames } = shown().getVideoPlaybackQuality();
-    if (error) fatal.push(`the video element: ${error.code} ${error.message}`);
-    const ahead = buffered.length ? lastOf(buffered) - currentTime : 0;
-    const state = { currentTime, paused, ended, readyState, playbackRate, frames, ahead };
-    return { wall: Date.now() / 1000, ...state, latency: latency(), edge: edge(), fatal, errors };
+    const broken = error ? [`the video element: ${error.code} ${error.message}`] : [];
+    const state = { currentTime, paused, ended, readyState, playbackRate, frames };
+    return { wall: Date.now() / 1000, ...state, behind: behind(), fatal: [...fatal, ...broken], errors };
   },
 };
