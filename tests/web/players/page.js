@@ -40,8 +40,10 @@ async function shakaPlayer() {
   const player = new shaka.Player();
   const tell = (list, error) => list.push(`${error.category}.${error.code} ${JSON.stringify(error.data)}`);
   // An error is told before its handling, which lowers the severity of what is tried again.
-  const hear = (error) =>
-    queueMicrotask(() => tell(error.severity === shaka.util.Error.Severity.CRITICAL ? fatal : errors, error));
+  // A gap with nothing behind it yet is told as critical too; whether it goes on from there is seen by its pictures.
+  const { Code, Severity } = shaka.util.Error;
+  const ends = ({ code, severity }) => severity === Severity.CRITICAL && code !== Code.SEGMENT_MISSING;
+  const hear = (error) => queueMicrotask(() => tell(ends(error) ? fatal : errors, error));
   player.addEventListener("error", ({ detail }) => hear(detail));
   await player.attach(video);
   player.configure({ streaming: { lowLatencyMode: true } });
