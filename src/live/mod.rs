@@ -10,6 +10,7 @@ mod frames;
 mod generation;
 mod position;
 mod publisher;
+mod rates;
 mod registry;
 mod ring;
 mod sanity;

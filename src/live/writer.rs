@@ -10,6 +10,7 @@ use super::constants::Constants;
 use super::error::{Error, Notice};
 use super::generation::Generation;
 use super::position::Report;
+use super::rates::Rates;
 use super::registry::Settings;
 use super::ring::{Bounds, PartRing, Rendition};
 use super::settle::Settled;
@@ -30,7 +31,7 @@ pub(super) struct Writer {
     packager: Packager,
     rings: Vec<PartRing>,
     tracks: Vec<Track>,
-    rate: Option<FrameRate>,
+    rates: Rates,
     /// New configurations that wait for a keyframe to begin an epoch.
     pending: Vec<Track>,
     /// Whether a new source has taken over and its first keyframe is awaited.
@@ -56,11 +57,15 @@ impl Writer {
         announced: u64,
     ) -> Result<Self, Error> {
         let tracks = settled.tracks.clone();
-        let rate = settled.rate.or_else(|| sound_rate(&tracks));
-        let timeline = Timeline::new(&tracks, settled.rate, first, wall);
-        let geometry = Geometry::new(&settings.packager, rate);
-        let target = |track: &Track| Packager::part_target_of(&geometry, track);
+        let rates = &settled.rates;
+        let timeline = Timeline::new(&tracks, rates, first, wall);
+        let lead = timeline.lead();
+        let rate = rates.of(lead).or_else(|| sound_rate(&tracks));
+        let geometry = Geometry::new(&settings.packager, rate, &rates.others(lead));
+        let target = |track: &Track| geometry.part_target_of(track, rates.of(track.id));
         let hold_back = tracks.iter().map(target).max().unwrap_or_default() * 3;
+        // What was announced is what all pictures take together.
+        let lone = tracks.iter().filter(|track| track.id.kind == TrackKind::Video).count() == 1;
         let rings = tracks
             .iter()
             .map(|track| {
@@ -75,21 +80,21 @@ impl Writer {
                 let bounds = Bounds {
                     window: i64::try_from(settings.window.as_micros()).unwrap_or(i64::MAX),
                     max_bytes: settings.packager.limits.bytes,
-                    announced: if video { announced } else { 0 },
+                    announced: if video && lone { announced } else { 0 },
                 };
-                PartRing::new(constants, settled.rate.filter(|_| video), bounds)
+                PartRing::new(constants, rates.of(track.id), bounds)
             })
             .collect();
         let geometry_target = geometry.part_target;
-        let packager = Packager::new(&settings.packager, geometry, &tracks, timeline.epoch())?;
+        let packager =
+            Packager::new(&settings.packager, geometry, &tracks, |id| rates.of(id), timeline.epoch())?;
         let pending = Vec::new();
-        let rate = settled.rate;
         Ok(Self {
             timeline,
             packager,
             rings,
             tracks,
-            rate,
+            rates: settled.rates.clone(),
             pending,
             rejoin: false,
             heard: first.arrival,
@@ -101,9 +106,9 @@ impl Writer {
         })
     }
 
-    /// Rate of its pictures, when they come at a steady one.
-    pub(super) fn rate(&self) -> Option<FrameRate> {
-        self.rate
+    /// Whether the frames of the track that leads come at a steady rate.
+    pub(super) fn steady(&self) -> bool {
+        self.rates.of(self.timeline.lead()).is_some()
     }
 
     /// Its renditions, video first.
@@ -150,7 +155,7 @@ impl Writer {
         self.patience = self.patience.max(self.silence * 3 / 2).min(MOST_PATIENCE);
         self.silence = Duration::ZERO;
         self.timeline.reach(self.packager.end());
-        self.timeline.shift(&self.tracks, self.rate, &frame);
+        self.timeline.shift(&self.tracks, &self.rates, &frame);
         self.packager.begin_epoch(self.timeline.epoch(), &[])?;
         self.take_sealed();
         self.take_in(frame, now, notices)?;
@@ -187,14 +192,14 @@ impl Writer {
         notices.extend(changed.iter().map(|track| Notice::NewConfig(track.id)));
         for track in &changed {
             if let CodecConfig::Video(video) = &track.config {
-                self.rate = video.frame_rate;
+                self.rates.set(track.id, video.frame_rate);
             }
             if let Some(known) = self.tracks.iter_mut().find(|known| known.id == track.id) {
                 known.clone_from(track);
             }
         }
         self.timeline.reach(self.packager.end());
-        self.timeline.begin(&self.tracks, self.rate, first, now.wall);
+        self.timeline.begin(&self.tracks, &self.rates, first, now.wall);
         self.packager.begin_epoch(self.timeline.epoch(), &changed)?;
         self.take_sealed();
         Ok(())

@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::follower::{Cut, Follower};
+use super::follower::{Bounds, Cut, Follower};
 use super::geometry::{Geometry, Settings, ticks};
 use super::lane::Lane;
 use super::part::{Init, Sealed};
 use super::policy::Policy;
 use super::segment::SegmentHead;
 use crate::cmaf;
-use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
+use crate::media::{Frame, FrameRate, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
 
 /// How far, in microseconds of media time, a track may run ahead of the leader before gaps stand in for it.
 const MOST_AHEAD: i64 = 10_000_000;
@@ -71,11 +71,13 @@ pub struct Packager {
 }
 
 impl Packager {
-    /// A packager of `tracks` with a fixed `geometry`, in the generation's first epoch.
+    /// A packager of `tracks`, pictures at the rates that `rate_of` tells where they are steady, with a fixed
+    /// `geometry`, in the generation's first epoch.
     pub fn new(
         settings: &Settings,
         geometry: Geometry,
         tracks: &[Track],
+        rate_of: impl Fn(TrackId) -> Option<FrameRate>,
         epoch: Epoch,
     ) -> Result<Self, Error> {
         let leads = tracks.iter().find(|t| t.id.kind == TrackKind::Video).or_else(|| tracks.first());
@@ -84,11 +86,12 @@ impl Packager {
         let target = ticks(geometry.part_target, scale);
         let lead = Lane::new(leader.id, scale, target, first_init(leader)?);
         let others = tracks.iter().filter(|track| track.id != leader.id);
+        let bounds = Bounds { part: settings.limits.part_bytes, queue: settings.limits.segment_bytes };
         let followers = others
             .map(|track| {
                 let scale = track.timescale();
-                let target = ticks(Self::part_target_of(&geometry, track), scale);
-                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track)?)))
+                let target = ticks(geometry.part_target_of(track, rate_of(track.id)), scale);
+                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track)?), bounds))
             })
             .collect::<Result<_, Error>>()?;
         let span = ticks(geometry.part_span, scale);
@@ -106,16 +109,6 @@ impl Packager {
             ready: VecDeque::new(),
             geometry,
         })
-    }
-
-    /// PART-TARGET of `track` under `geometry`: the leader's own, or a follower's in whole audio frames.
-    pub fn part_target_of(geometry: &Geometry, track: &Track) -> std::time::Duration {
-        match &track.config {
-            CodecConfig::Video(_) => geometry.part_target,
-            CodecConfig::Audio(audio) => {
-                geometry.following_part_target(audio.sample_rate, audio.frame_samples)
-            }
-        }
     }
 
     /// The durations it keeps to.
@@ -318,7 +311,9 @@ impl Packager {
             // While the leader starves nobody can run ahead of it: who is a part behind starves too.
             let skew = if self.starved { self.geometry.part_span } else { self.limits.skew };
             let skew = ticks(skew, follower.lane.scale);
-            follower.cut(Cut { at: at.to(follower.lane.scale).value, msn: self.msn, closes });
+            let scale = follower.lane.scale;
+            let frame = Ticks::new(self.guess, self.lead.scale).to(scale).value;
+            follower.cut(Cut { at: at.to(scale).value, msn: self.msn, closes, frame });
             follower.advance(self.epoch, skew, &mut self.out);
         }
     }
