@@ -72,6 +72,8 @@ impl Presentation<'_> {
         let (mut videos, mut audios) = (Vec::new(), Vec::new());
         for entry in offered {
             match &entry.view.constants.track.config {
+                // A player that changed to it would find no keyframe where it expects one.
+                CodecConfig::Video(_) if !entry.view.aligned => {}
                 CodecConfig::Video(config) => videos.push((*entry, config)),
                 CodecConfig::Audio(config) => audios.push((*entry, config)),
             }

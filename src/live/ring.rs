@@ -94,6 +94,8 @@ pub(super) struct PartRing {
     next_part: u64,
     announced: u64,
     peak: u64,
+    /// The last segment that began without a keyframe where the leader's began with one.
+    misaligned: Option<u64>,
     dirty: bool,
     ended: bool,
 }
@@ -135,6 +137,7 @@ impl PartRing {
             date_ranges: Arc::default(),
             reports: Vec::new(),
             ended: false,
+            aligned: true,
             bandwidth: Bandwidth::default(),
             memo: Memo::default(),
         };
@@ -168,6 +171,7 @@ impl PartRing {
             next_part: 0,
             announced: bounds.announced,
             peak: 0,
+            misaligned: None,
             dirty: false,
             ended: false,
         }
@@ -216,6 +220,26 @@ impl PartRing {
         }
     }
 
+    /// Whether segment `msn`, open or listed, begins with a keyframe.
+    pub(super) fn independent(&self, msn: u64) -> Option<bool> {
+        let open = self.open.as_ref().map(|open| &open.head);
+        let mut heads = open.into_iter().chain(self.segments.iter().rev().map(|kept| &kept.segment.head));
+        heads.find(|head| head.msn == msn).map(|head| head.independent)
+    }
+
+    /// Segment `msn` began without a keyframe where the leader's began with one: until it has left the
+    /// playlist the rendition is not offered. `true` when it was until now.
+    pub(super) fn misalign(&mut self, msn: u64) -> bool {
+        let was = self.aligned();
+        self.misaligned = Some(msn);
+        was
+    }
+
+    fn aligned(&self) -> bool {
+        let first = self.segments.get(self.listed_from).map_or(self.next_msn, |kept| kept.segment.head.msn);
+        self.misaligned.is_none_or(|msn| msn < first)
+    }
+
     pub(super) fn end(&mut self) {
         self.ended = true;
         self.dirty = true;
@@ -242,6 +266,7 @@ impl PartRing {
             date_ranges: Arc::default(),
             reports,
             ended: self.ended,
+            aligned: self.aligned(),
             bandwidth: self.bandwidth(),
             memo: Memo::default(),
         };

@@ -15,8 +15,10 @@ use super::registry::Settings;
 use super::ring::{Bounds, PartRing, Rendition};
 use super::settle::Settled;
 use super::timeline::Timeline;
-use crate::media::{CodecConfig, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackKind, WallTime};
-use crate::packager::{Geometry, Packager};
+use crate::media::{
+    CodecConfig, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
+};
+use crate::packager::{Geometry, Packager, Sealed};
 
 /// Encoders and networks hiccup; below a second it is not worth a gap.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
@@ -44,6 +46,8 @@ pub(super) struct Writer {
     silence: Duration,
     /// Frames of followers that wait for a late leader.
     late: Vec<Frame>,
+    /// Renditions that have just left the ladder.
+    astray: Vec<TrackId>,
     playable: bool,
     told_long_gop: bool,
 }
@@ -101,6 +105,7 @@ impl Writer {
             patience: geometry_target.max(LEAST_PATIENCE),
             silence: Duration::ZERO,
             late: Vec::new(),
+            astray: Vec::new(),
             playable: false,
             told_long_gop: false,
         })
@@ -181,6 +186,7 @@ impl Writer {
             notices.push(Notice::LongGop { millis: gop.micros() / 1_000 });
         }
         self.take_sealed();
+        notices.extend(self.astray.drain(..).map(Notice::Misaligned));
         Ok(())
     }
 
@@ -246,8 +252,19 @@ impl Writer {
 
     fn take_sealed(&mut self) {
         while let Some(sealed) = self.packager.pull() {
-            if let Some(ring) = self.rings.iter_mut().find(|ring| ring.id() == sealed.track()) {
-                ring.apply(sealed);
+            let track = sealed.track();
+            let opened = match &sealed {
+                Sealed::Opened(_, head) if !head.independent => Some(head.msn),
+                Sealed::Opened(..) | Sealed::Part(..) | Sealed::Segment(..) => None,
+            };
+            let lead = self.rings.iter().find(|ring| ring.id() == self.timeline.lead());
+            let astray = opened.filter(|msn| lead.and_then(|lead| lead.independent(*msn)) == Some(true));
+            let Some(ring) = self.rings.iter_mut().find(|ring| ring.id() == track) else { continue };
+            ring.apply(sealed);
+            if let Some(msn) = astray.filter(|_| track.kind == TrackKind::Video)
+                && ring.misalign(msn)
+            {
+                self.astray.push(track);
             }
         }
     }

@@ -312,7 +312,7 @@ impl Packager {
             let skew = if self.starved { self.geometry.part_span } else { self.limits.skew };
             let skew = ticks(skew, follower.lane.scale);
             let scale = follower.lane.scale;
-            let frame = Ticks::new(self.guess, self.lead.scale).to(scale).value;
+            let frame = Some(Ticks::new(self.guess, self.lead.scale).to(scale).value);
             follower.cut(Cut { at: at.to(scale).value, msn: self.msn, closes, frame });
             follower.advance(self.epoch, skew, &mut self.out);
         }

@@ -20,8 +20,9 @@ pub(super) struct Cut {
     pub(super) msn: u64,
     /// Whether that segment ends here too.
     pub(super) closes: bool,
-    /// How long a frame of the leader lasts.
-    pub(super) frame: i64,
+    /// How long a frame of the leader lasts; `None` where it is no cut of the leader's but the end of what
+    /// there is, with no keyframe to look for.
+    pub(super) frame: Option<i64>,
 }
 
 /// How far the open part of a follower has come towards a cut.
@@ -104,7 +105,7 @@ impl Follower {
             let end = end.or(self.lane.chain).unwrap_or(start);
             let at = end.min(start.saturating_add(limit).saturating_sub(self.guess));
             let at = at.max(start.saturating_add(1));
-            self.cuts.push_back(Cut { at, msn, closes: true, frame: 0 });
+            self.cuts.push_back(Cut { at, msn, closes: true, frame: None });
             self.seal_while(epoch, out, |_| true);
             if !last_epoch {
                 break;
@@ -184,12 +185,13 @@ impl Follower {
     /// Whether the first queued `frame` belongs before the cut; `None` when that hangs on what comes next, which
     /// cannot be awaited in a `hurry`.
     fn belongs_before(&self, frame: &Frame, cut: Cut, hurry: bool) -> Option<bool> {
-        if !self.pictures() {
+        let Some(period) = cut.frame.filter(|_| self.pictures()) else {
             return Some(frame.dts.value < cut.at || self.short(cut));
-        }
+        };
+        let reach = self.guess.max(period);
         // Where times are rounded, or shifted by a fraction of a frame, the same picture is no later.
         let before = frame.dts.value.saturating_add(self.guess / 2) < cut.at;
-        let near = |frame: &Frame, cut: Cut| frame.key && apart(frame, cut) <= self.guess.max(cut.frame);
+        let near = |frame: &Frame, cut: Cut| frame.key && apart(frame, cut) <= reach;
         if !cut.closes {
             if before || !self.short(cut) {
                 return Some(before);
@@ -205,7 +207,7 @@ impl Follower {
         match (near(frame, cut), before) {
             (true, false) => Some(false),
             (false, true) => Some(true),
-            _ if apart(frame, cut) > self.guess.max(cut.frame) => Some(before),
+            _ if apart(frame, cut) > reach => Some(before),
             // Two pictures are within a frame of the cut: the keyframe, and of two the nearer one.
             (key, _) => match next {
                 Some(next) => Some(near(next, cut) && (!key || apart(next, cut) < apart(frame, cut))),
