@@ -219,11 +219,9 @@ fn a_rung_whose_keyframes_come_elsewhere_is_left_out_until_they_have_been_togeth
     let (tracks, mut sent) = ladder(&RUNGS, 100);
     let astray = video(2);
     // From the twentieth second to the thirtieth its keyframes come half a second late.
-    let mut n = 0;
-    for one in sent.iter_mut().filter(|one| one.frame.track == astray) {
+    for (n, one) in sent.iter_mut().filter(|one| one.frame.track == astray).enumerate() {
         let late = (600..900).contains(&n);
         one.frame.key = if late { n % 60 == 15 } else { n % 60 == 0 };
-        n += 1;
     }
     let outcome = publish(tracks, sent, Settings::default());
     for index in 0..5 {

@@ -20,17 +20,16 @@ pub(super) struct Media {
     clock: Unroll,
     /// Bad frames of late.
     pub(super) bad: Tally,
-    video: Slot,
-    audio: Slot,
+    /// One for every track that has a good configuration; never more than `CodecLimits::tracks`.
+    slots: Vec<(TrackId, Slot)>,
     /// Refusals that were told already.
     told: Vec<Told>,
 }
 
-/// The one track of a kind.
-#[derive(Default)]
+/// What is known of a track.
 struct Slot {
-    /// Its configuration record, once there is a good one.
-    record: Option<Bytes>,
+    /// Its configuration record.
+    record: Bytes,
     /// Bytes of a NAL unit's length.
     length_size: u8,
 }
@@ -38,9 +37,9 @@ struct Slot {
 /// A refusal that holds for as long as the publish.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
-    Codec(TrackKind, FourCc),
-    Extra(TrackKind, u8),
-    NoConfig(TrackKind),
+    Codec(TrackId, FourCc),
+    Extra(TrackId),
+    NoConfig(TrackId),
     Legacy(TrackKind, u8),
 }
 
@@ -55,8 +54,7 @@ impl Media {
         Self {
             clock: Unroll::default(),
             bad: Tally::new(Duration::from_secs(10)),
-            video: Slot::default(),
-            audio: Slot::default(),
+            slots: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -81,22 +79,22 @@ impl Media {
             TrackKind::Video => FourCc::AVC,
             TrackKind::Audio => FourCc::AAC,
         };
-        if packet.track != 0 {
-            self.tell(Told::Extra(kind, packet.track), track, Discard::Extra(packet.track), outbox);
-            return true;
-        }
         if packet.codec != known {
-            self.tell(Told::Codec(kind, packet.codec), track, Discard::Codec(packet.codec), outbox);
+            self.tell(Told::Codec(track, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
         match packet.kind {
+            PacketKind::SequenceStart(_) | PacketKind::Frames { .. } if self.excess(track, limits) => {
+                self.tell(Told::Extra(track), track, Discard::Extra(packet.track), outbox);
+                true
+            }
             PacketKind::SequenceStart(record) => self.configure(track, record, limits, outbox),
             PacketKind::Frames { cts, key, payload, .. } => {
-                if self.slot(kind).record.is_none() {
-                    self.tell(Told::NoConfig(kind), track, Discard::NoConfig, outbox);
+                let Some(slot) = self.slot(track) else {
+                    self.tell(Told::NoConfig(track), track, Discard::NoConfig, outbox);
                     return true;
-                }
-                match self.judge(kind, key, &payload, limits) {
+                };
+                match judge(slot, kind, key, &payload, limits) {
                     Verdict::Good { key } => {
                         outbox.push(Output::Frame(Frame {
                             track,
@@ -150,7 +148,7 @@ impl Media {
         limits: &CodecLimits,
         outbox: &mut Outbox,
     ) -> bool {
-        if self.slot(track.kind).record.as_ref() == Some(&record) {
+        if self.slot(track).is_some_and(|slot| slot.record == record) {
             return true;
         }
         let parsed = match track.kind {
@@ -161,7 +159,8 @@ impl Media {
         };
         match parsed {
             Ok((length_size, config)) => {
-                *self.slot(track.kind) = Slot { record: Some(record), length_size };
+                self.slots.retain(|(known, _)| *known != track);
+                self.slots.push((track, Slot { record, length_size }));
                 outbox.push(Output::Track(Track { id: track, config }));
                 true
             }
@@ -173,23 +172,13 @@ impl Media {
         }
     }
 
-    /// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
-    /// is taken only where every slice is intra: some encoders call every frame a keyframe.
-    fn judge(&mut self, kind: TrackKind, declared: bool, payload: &[u8], limits: &CodecLimits) -> Verdict {
-        if kind == TrackKind::Audio {
-            return Verdict::Good { key: true };
-        }
-        match avc::scan(payload, self.video.length_size, limits) {
-            Ok(unit) => Verdict::Good { key: unit.idr || (declared && unit.intra) },
-            Err(fault) => Verdict::Bad(Discard::Frame(fault)),
-        }
+    fn slot(&self, track: TrackId) -> Option<&Slot> {
+        self.slots.iter().find(|(known, _)| *known == track).map(|(_, slot)| slot)
     }
 
-    fn slot(&mut self, kind: TrackKind) -> &mut Slot {
-        match kind {
-            TrackKind::Video => &mut self.video,
-            TrackKind::Audio => &mut self.audio,
-        }
+    /// Whether `track` is one more than are taken.
+    fn excess(&self, track: TrackId, limits: &CodecLimits) -> bool {
+        self.slots.len() >= limits.tracks && self.slot(track).is_none()
     }
 
     fn tell(&mut self, told: Told, track: TrackId, reason: Discard, outbox: &mut Outbox) {
@@ -197,5 +186,17 @@ impl Media {
             self.told.push(told);
             outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
         }
+    }
+}
+
+/// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
+/// is taken only where every slice is intra: some encoders call every frame a keyframe.
+fn judge(slot: &Slot, kind: TrackKind, declared: bool, payload: &[u8], limits: &CodecLimits) -> Verdict {
+    if kind == TrackKind::Audio {
+        return Verdict::Good { key: true };
+    }
+    match avc::scan(payload, slot.length_size, limits) {
+        Ok(unit) => Verdict::Good { key: unit.idr || (declared && unit.intra) },
+        Err(fault) => Verdict::Bad(Discard::Frame(fault)),
     }
 }
