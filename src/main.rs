@@ -25,7 +25,7 @@ enum Command {
     Check(Serve),
     /// Publish a file over RTMP at real-time pace.
     Publish {
-        /// An MP4 or FLV file with H.264 and AAC.
+        /// An MP4 file with H.264 and AAC, or an FLV file, which may hold other sound.
         file: PathBuf,
         /// Where to: rtmp://HOST/live/NAME?key=KEY, or rtmp://HOST/live/KEY.
         url: String,
@@ -169,8 +169,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Inspect { url, span, json, ca } => judge(inspect::Options { url, span, json, ca }),
         Command::Key { hash } => Ok(key(hash)?),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "rillcast", &mut io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "rillcast", &mut script);
+            Ok(print(&script)?)
         }
     }
 }
@@ -202,7 +203,7 @@ fn judge(options: inspect::Options) -> Result<(), Failure> {
     let runtime = runtime.map_err(system("cannot start the runtime"))?;
     runtime.block_on(async {
         let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
-        Ok(inspect::run(options, shutdown, io::stdout()).await?)
+        Ok(inspect::run(options, shutdown, Out).await?)
     })
 }
 
@@ -239,7 +240,7 @@ fn check(settings: &Settings) -> Result<(), server::Error> {
         }
         _ => String::new(),
     };
-    print(&format!(
+    print(format!(
         "configuration is valid\nrtmp      {}\nhttp      {}\nadmin     {}\n{secure}data      {}\nstreams   {publish}\n\
          part      {part}\nsegment   {:?}\nwindow    {:?}\n",
         settings.listen.rtmp,
@@ -262,17 +263,36 @@ fn key(hash: Option<String>) -> Result<(), server::Error> {
     };
     if let Some(key) = given {
         check_key(&key).map_err(|fault| SettingsError::Together(fault.into()))?;
-        return print(&format!("{}\n", KeyHash::new(&key)?));
+        return print(format!("{}\n", KeyHash::new(&key)?));
     }
     let key = generate_key()?;
     let key = key.expose();
-    print(&format!("key       {key}\nkey_hash  {}\n", KeyHash::new(key)?))
+    print(format!("key       {key}\nkey_hash  {}\n", KeyHash::new(key)?))
 }
 
-fn print(text: &str) -> Result<(), server::Error> {
-    let mut out = io::stdout();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| server::Error::System { what: "cannot write to standard output", error })
+fn print(text: impl AsRef<[u8]>) -> Result<(), server::Error> {
+    let written = Out.write_all(text.as_ref()).and_then(|()| Out.flush());
+    written.map_err(system("cannot write to standard output"))
+}
+
+/// Standard output whose reader may have had enough, as `head` has: what comes after that is not missed, and
+/// the command still ends with its own exit code.
+struct Out;
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match io::stdout().write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match io::stdout().flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
 }
 
 impl Serve {

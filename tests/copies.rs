@@ -1,4 +1,5 @@
-//! No payload is copied between the end of chunk reassembly and what is written to a viewer's socket.
+//! No payload is copied between the end of chunk reassembly and what is written to a viewer's socket, and no
+//! playlist is made twice.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
@@ -64,25 +65,36 @@ impl Publish {
     }
 }
 
+impl Publish {
+    fn new(start: Now, registry: &Registry) -> (Self, Pace) {
+        let name = StreamName::parse("a").unwrap();
+        let clip = Arc::new(Clip::parse(Bytes::from_static(CLIP)).unwrap());
+        let target = Target::parse("rtmp://media.example/live/a").unwrap();
+        let mut publish = Self {
+            client: Client::new(target, Arc::clone(&clip), start.mono).unwrap(),
+            session: Session::new(start.mono, Arc::new(Limits::default())),
+            publisher: registry.publish(&name, start).unwrap(),
+            payloads: HashMap::new(),
+        };
+        publish.settle(start);
+        (publish, Pace::new(clip, false, start.mono))
+    }
+
+    /// Publishes the next frame.
+    fn step(&mut self, pace: &mut Pace, start: Now) -> bool {
+        let Some(at) = pace.due() else { return false };
+        self.client.send(&pace.next(at).unwrap()).unwrap();
+        self.settle(Now { mono: at, ..start });
+        true
+    }
+}
+
 #[test]
 fn what_is_written_to_a_viewer_is_the_memory_that_reassembly_filled() {
     let start = origin();
     let registry = Registry::new(Settings::default());
-    let name = StreamName::parse("a").unwrap();
-    let clip = Arc::new(Clip::parse(Bytes::from_static(CLIP)).unwrap());
-    let target = Target::parse("rtmp://media.example/live/a").unwrap();
-    let mut publish = Publish {
-        client: Client::new(target, Arc::clone(&clip), start.mono).unwrap(),
-        session: Session::new(start.mono, Arc::new(Limits::default())),
-        publisher: registry.publish(&name, start).unwrap(),
-        payloads: HashMap::new(),
-    };
-    publish.settle(start);
-    let mut pace = Pace::new(clip, false, start.mono);
-    while let Some(at) = pace.due() {
-        publish.client.send(&pace.next(at).unwrap()).unwrap();
-        publish.settle(Now { mono: at, ..start });
-    }
+    let (mut publish, mut pace) = Publish::new(start, &registry);
+    while publish.step(&mut pace, start) {}
     let Publish { publisher, payloads, .. } = publish;
     let generation = Arc::clone(publisher.generation());
     publisher.finish();
@@ -101,6 +113,54 @@ fn what_is_written_to_a_viewer_is_the_memory_that_reassembly_filled() {
         let segments = view.segments.iter().map(|segment| body(File::Segment(segment.head.msn)));
         assert_eq!(copied(segments, &payloads[&track]), 0, "segments of {track}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_state_is_rendered_and_compressed_once_for_all_who_wait_for_it() {
+    let start = origin();
+    let registry = Registry::new(Settings::default());
+    let (mut publish, mut pace) = Publish::new(start, &registry);
+    let generation = Arc::clone(publish.publisher.generation());
+    while !generation.playable() {
+        assert!(publish.step(&mut pace, start));
+    }
+    let rendition = generation.rendition(TrackId::VIDEO).unwrap();
+    let number = rendition.view().next_part;
+    let last = rendition.view().last_part().unwrap();
+    let directives = Directives::parse(Some(&format!("_HLS_msn={}&_HLS_part={}", last.msn, last.part + 1)));
+    let (waits, mut waiting) = tokio::sync::mpsc::unbounded_channel();
+    let waiters: Vec<_> = (0..1_000)
+        .map(|n| {
+            let (rendition, waits) = (Arc::clone(&rendition), waits.clone());
+            let request =
+                Request { file: File::Playlist, directives, gzip: n % 2 == 0, whole_segments: false };
+            tokio::spawn(async move {
+                let mut waits = Some(waits);
+                loop {
+                    let mut changes = rendition.changes();
+                    match answer(&rendition.view(), &request) {
+                        Answer::Ready(reply) => return (request.gzip, reply.body.runs().to_vec()),
+                        _ => drop(waits.take().map(|waits| waits.send(()))),
+                    }
+                    changes.changed().await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..waiters.len() {
+        waiting.recv().await.unwrap();
+    }
+    while rendition.view().next_part == number {
+        assert!(publish.step(&mut pace, start));
+    }
+    let mut bodies: HashMap<bool, Vec<Bytes>> = HashMap::new();
+    for waiter in waiters {
+        let (gzip, runs) = waiter.await.unwrap();
+        let first = bodies.entry(gzip).or_insert_with(|| runs.clone());
+        let same = |one: &Bytes, other: &Bytes| memory(one) == memory(other);
+        assert!(runs.len() == 1 && same(&runs[0], &first[0]), "a body of its own, gzip: {gzip}");
+    }
+    assert_eq!(bodies.len(), 2);
 }
 
 /// How many of `payloads` are not in `bodies` as the very memory they were handed out in, in their order.

@@ -14,6 +14,8 @@
 
 #[path = "e2e/browser.rs"]
 mod browser;
+#[path = "e2e/codecs.rs"]
+mod codecs;
 #[path = "e2e/compare.rs"]
 mod compare;
 #[path = "e2e/delivery.rs"]
@@ -26,6 +28,8 @@ mod encoder;
 mod endings;
 #[path = "e2e/exact.rs"]
 mod exact;
+#[path = "e2e/flv.rs"]
+mod flv;
 #[path = "e2e/fmp4.rs"]
 mod fmp4;
 #[path = "e2e/http.rs"]
@@ -42,3 +46,5 @@ mod publish;
 mod reference;
 #[path = "e2e/server.rs"]
 mod server;
+#[path = "e2e/sound.rs"]
+mod sound;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rillcast::codec::{aac, avc};
+use rillcast::codec::{aac, av1, avc, hevc};
 use rillcast::media::CodecLimits;
 
 /// The fastest of several runs: the machine may be busy, and test builds are not optimised.
@@ -27,6 +27,19 @@ fn record(sps: &[u8], count: u8) -> Bytes {
     record.into()
 }
 
+/// VPS, 15 times the SPS, PPS.
+fn hevc_record(sps: &[u8]) -> Bytes {
+    let mut record = vec![1];
+    record.extend([0; 20]);
+    record.extend([3, 3, 32, 0, 1, 0, 2, 0x40, 1, 33, 0, 15]);
+    for _ in 0..15 {
+        record.extend((sps.len() as u16).to_be_bytes());
+        record.extend(sps);
+    }
+    record.extend([34, 0, 1, 0, 2, 0x44, 1]);
+    record.into()
+}
+
 #[test]
 fn the_largest_hostile_records_cost_under_a_millisecond() {
     let limits = CodecLimits::default();
@@ -36,6 +49,14 @@ fn the_largest_hostile_records_cost_under_a_millisecond() {
         let bytes = record(&[&head[..], &tail].concat(), 15);
         let took = fastest(|| drop(avc::Config::parse(bytes.clone(), &limits)));
         assert!(took < Duration::from_millis(1), "AVC record of {filler:02x?}: {took:?}");
+
+        let bytes = hevc_record(&[&[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90][..], &tail[10..]].concat());
+        let took = fastest(|| drop(hevc::Config::parse(bytes.clone(), &limits)));
+        assert!(took < Duration::from_millis(1), "HEVC record of {filler:02x?}: {took:?}");
+
+        let bytes = Bytes::from([&[0x81, 0, 0, 0, 0x0A, 0xFC, 0x1F][..], &tail].concat());
+        let took = fastest(|| drop(av1::Config::parse(bytes.clone(), &limits)));
+        assert!(took < Duration::from_millis(1), "AV1 record of {filler:02x?}: {took:?}");
 
         let bytes = Bytes::from(tail);
         let took = fastest(|| drop(aac::Config::parse(bytes.clone(), &limits)));

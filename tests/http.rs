@@ -10,6 +10,8 @@
 
 #[path = "http/continuity.rs"]
 mod continuity;
+#[path = "http/cues.rs"]
+mod cues;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/hostile.rs"]
@@ -26,5 +28,7 @@ mod routes;
 mod tls;
 #[path = "http/tls_rig.rs"]
 mod tls_rig;
+#[path = "http/transitions.rs"]
+mod transitions;
 #[path = "http/transports.rs"]
 mod transports;

@@ -64,10 +64,9 @@ async fn the_end_of_a_stream_breaks_no_rule_and_ends_the_inspection() {
     assert!(text.contains(" 0 errors"), "{text}");
 }
 
-/// An encoder that drops and returns within the grace: gaps and a discontinuity. The server waits for a second
-/// before it believes in a silence, so the pace may suffer; nothing else does.
+/// An encoder that drops and returns within the grace: gaps and a discontinuity, and nothing late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_publisher_that_drops_and_returns_breaks_no_rule_but_the_pace() {
+async fn a_publisher_that_drops_and_returns_breaks_no_rule() {
     let server = Server::start(settings()).await;
     let encoder = Encoder::start(&server, "cam");
     playable(&server, "cam").await;
@@ -78,11 +77,9 @@ async fn a_publisher_that_drops_and_returns_breaks_no_rule_but_the_pace() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         Encoder::start(&server, "cam")
     });
-    assert!(matches!(result, Ok(()) | Err(Error::Broken(1))), "{result:?}\n{text}");
+    assert!(result.is_ok(), "{result:?}\n{text}");
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
-    for rule in report["rules"].as_array().unwrap() {
-        assert!(["segment-late", "part-late"].contains(&rule["rule"].as_str().unwrap()), "{text}");
-    }
+    assert_eq!(report["rules"], serde_json::json!([]), "{text}");
     assert_eq!(metric(&server, "rillcast_hls_lint_violations_total").await, Some(0));
     encoder.stop().await;
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use rillcast::base::Secret;
 use rillcast::flv::TagKind;
 use rillcast::flv::mux::{self, Form};
-use rillcast::media::{CodecConfig, Frame, Limits};
+use rillcast::media::{CodecConfig, Frame, Limits, VideoCodec};
 use rillcast::push::Clip;
 use rillcast::rtmp::{Output, Rejection, Session};
 use rillcast::server::{Clock, demo, publish};
@@ -78,9 +78,12 @@ fn short_flv(pictures: usize) -> tempfile::NamedTempFile {
     let video = &clip.tracks()[0];
     let CodecConfig::Video(config) = &video.track.config else { panic!("video comes first") };
     let mut out = mux::file_header(false, true).to_vec();
-    out.extend(mux::file_tag(TagKind::Video, 0, &mux::video_start(Form::Legacy, &config.record)).unwrap());
+    out.extend(
+        mux::file_tag(TagKind::Video, 0, &mux::video_start(Form::Legacy, VideoCodec::Avc, &config.record))
+            .unwrap(),
+    );
     for (n, s) in video.samples.iter().take(pictures).enumerate() {
-        let body = mux::video_frame(Form::Legacy, 0, s.key, &s.payload);
+        let body = mux::video_frame(Form::Legacy, VideoCodec::Avc, 0, s.key, &s.payload);
         out.extend(mux::file_tag(TagKind::Video, n as u32 * 40, &body).unwrap());
     }
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -8,7 +8,7 @@ use mp4_atom::{
 };
 use rillcast::flv::TagKind;
 use rillcast::flv::mux::{self, Form};
-use rillcast::media::{CodecConfig, Ticks, Timescale};
+use rillcast::media::{AudioCodec, CodecConfig, Ticks, Timescale, VideoCodec};
 use rillcast::push::{Clip, ClipError, ClipTrack, Sample};
 
 const LOOPING: &[u8] = include_bytes!("../fixtures/bbb_720p25_avc_aac.mp4");
@@ -99,15 +99,19 @@ fn flv(file: &'static [u8]) -> Vec<u8> {
     for ClipTrack { track, scale, samples } in clip.tracks() {
         let millis = |ticks| Ticks::new(ticks, *scale).to(Timescale::MILLIS).value + 100;
         let (kind, start) = match &track.config {
-            CodecConfig::Video(video) => (TagKind::Video, mux::video_start(Form::Legacy, &video.record)),
-            CodecConfig::Audio(audio) => (TagKind::Audio, mux::audio_start(Form::Legacy, &audio.record)),
+            CodecConfig::Video(video) => {
+                (TagKind::Video, mux::video_start(Form::Legacy, VideoCodec::Avc, &video.record))
+            }
+            CodecConfig::Audio(audio) => {
+                (TagKind::Audio, mux::audio_start(Form::Legacy, AudioCodec::Aac, &audio.record).unwrap())
+            }
         };
         tags.push((0, kind, start));
         for s in samples {
             let cts = (millis(s.dts + s.cts) - millis(s.dts)) as i32;
             let body = match kind {
-                TagKind::Video => mux::video_frame(Form::Legacy, cts, s.key, &s.payload),
-                _ => mux::audio_frame(Form::Legacy, &s.payload),
+                TagKind::Video => mux::video_frame(Form::Legacy, VideoCodec::Avc, cts, s.key, &s.payload),
+                _ => mux::audio_frame(Form::Legacy, AudioCodec::Aac, &s.payload),
             };
             tags.push((millis(s.dts), kind, body));
         }
@@ -173,10 +177,10 @@ fn what_is_no_clip_is_refused_in_words() {
 fn a_codec_that_cannot_be_published_is_named() {
     let mut file = LOOPING.to_vec();
     let entry = file.windows(8).position(|bytes| &bytes[4..] == b"avc1" && bytes[..3] == [0, 0, 0]).unwrap();
-    file[entry + 4..entry + 8].copy_from_slice(b"hvc1");
+    file[entry + 4..entry + 8].copy_from_slice(b"vvc1");
     let error = Clip::parse(file.into()).unwrap_err();
     assert!(matches!(error, ClipError::Codec { .. }), "{error}");
-    assert!(error.to_string().contains("'hvc1'"), "{error}");
+    assert!(error.to_string().contains("'vvc1'"), "{error}");
 }
 
 /// A generator for tests that must be repeatable: xorshift64.

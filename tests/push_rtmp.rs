@@ -70,6 +70,7 @@ impl Pair {
                         assert_eq!((announced.video, announced.audio), (Some(true), Some(true)));
                         assert_eq!(announced.frame_rate.map(|rate| rate.fps()), Some(25.0));
                     }
+                    rtmp::Output::Cue(cue) => panic!("{cue:?}"),
                     rtmp::Output::Track(track) => self.tracks.push(track),
                     rtmp::Output::Frame(frame) => self.frames.push(frame),
                     rtmp::Output::Unpublished => self.unpublished = true,

@@ -8,6 +8,7 @@
     reason = "a tool that measures time and prints it"
 )]
 
+mod crowd;
 mod http;
 mod latency;
 mod load;
@@ -17,6 +18,7 @@ mod process;
 mod publish;
 mod start;
 mod stats;
+mod viewer;
 mod watch;
 
 use std::path::PathBuf;
@@ -39,6 +41,8 @@ enum What {
     Latency(latency::Options),
     /// From the first keyframe to a multivariant and a media playlist that a player can start from.
     Playable(playable::Options),
+    /// Very many viewers of one stream, one connection each, and nginx beside it.
+    Crowd(crowd::Options),
     /// Processor time and memory of a process while publishers send to it.
     Load(load::Options),
     /// From the start of a program to its port being open.
@@ -60,6 +64,7 @@ fn main() -> Result<(), Fault> {
     match Cli::parse().what {
         What::Latency(options) => latency::run(options),
         What::Playable(options) => playable::run(options),
+        What::Crowd(options) => crowd::run(options),
         What::Load(options) => load::run(options),
         What::Start(options) => start::run(&options),
     }

@@ -1,7 +1,7 @@
 //! The initialisation section of one rendition, written with mp4-atom.
 //!
 //! ```text
-//! ftyp  cmf2 · iso6 cmfc cmf2 (+ cfhd or caac when their limits are met by construction)
+//! ftyp  cmf2 · iso6 cmfc cmf2 (+ cfhd, av01 or caac when their limits are met by construction)
 //! moov ─ mvhd  duration 0
 //!      ├ trak ─ tkhd  track 1, display size
 //!      │      └ mdia ─ mdhd timescale · hdlr · minf ─ vmhd|smhd · dinf · stbl (empty tables, one sample entry)
@@ -13,10 +13,16 @@ use bytes::Bytes;
 use mp4_atom as mp4;
 use mp4_atom::{Atom as _, Encode as _};
 
+use crate::codec::flac;
 use crate::media::{AudioCodec, AudioConfig, CodecConfig, Track, VideoCodec, VideoConfig};
 
 /// Track id of the one track in every file.
 const TRACK_ID: u32 = 1;
+
+/// HEVC NAL unit types of VPS, SPS and PPS.
+const PARAMETER_SETS: std::ops::RangeInclusive<u8> = 32..=34;
+/// Version 1 and no flags.
+const VPCC_HEAD: [u8; 4] = [1, 0, 0, 0];
 
 /// Why no initialisation section could be made.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +51,13 @@ pub fn init(track: &Track) -> Result<Bytes, Error> {
 fn ftyp(config: &CodecConfig) -> mp4::Ftyp {
     // `cfhd` bounds profile, level and size of H.264; `caac` bounds the AAC profile and channels.
     let media = match config {
-        CodecConfig::Video(v) if v.width <= 1_920 && v.height <= 1_080 => Some(b"cfhd"),
-        CodecConfig::Audio(a) if a.channels <= 2 => Some(b"caac"),
-        CodecConfig::Video(_) | CodecConfig::Audio(_) => None,
+        CodecConfig::Video(v) => match v.codec {
+            VideoCodec::Avc if v.width <= 1_920 && v.height <= 1_080 => Some(b"cfhd"),
+            VideoCodec::Av1 => Some(b"av01"),
+            VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Vp9 => None,
+        },
+        CodecConfig::Audio(a) if a.codec == AudioCodec::Aac && a.channels <= 2 => Some(b"caac"),
+        CodecConfig::Audio(_) => None,
     };
     let brands = [b"iso6", b"cmfc", b"cmf2"].into_iter().chain(media);
     mp4::Ftyp {
@@ -83,7 +93,7 @@ fn moov(track: &Track) -> Result<mp4::Moov, Error> {
 fn trak(track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
     let (entry, handler, name) = match &track.config {
         CodecConfig::Video(video) => (video_entry(video)?, b"vide", "video"),
-        CodecConfig::Audio(audio) => (audio_entry(audio), b"soun", "audio"),
+        CodecConfig::Audio(audio) => (audio_entry(audio)?, b"soun", "audio"),
     };
     let (width, height) = display_size(&track.config);
     let is_video = matches!(track.config, CodecConfig::Video(_));
@@ -140,37 +150,76 @@ fn video_entry(video: &VideoConfig) -> Result<mp4::Codec, Error> {
     });
     let (h, v) = video.pixel_aspect;
     let pasp = Some(mp4::Pasp { h_spacing: h.into(), v_spacing: v.into() });
-    match video.codec {
+    let misfit = |source| Error::Record { codecs: video.codecs.clone(), source };
+    let record = &mut video.record.as_ref();
+    let entry = match video.codec {
         VideoCodec::Avc => {
-            let avcc = mp4::Avcc::decode_body(&mut video.record.as_ref())
-                .map_err(|source| Error::Record { codecs: video.codecs.clone(), source })?;
-            Ok(mp4::Avc1 { visual, avcc, colr, pasp, ..Default::default() }.into())
+            let avcc = mp4::Avcc::decode_body(record).map_err(misfit)?;
+            mp4::Avc1 { visual, avcc, colr, pasp, ..Default::default() }.into()
         }
-    }
+        VideoCodec::Hevc => {
+            let mut hvcc = mp4::Hvcc::decode_body(record).map_err(misfit)?;
+            // `hvc1` promises every parameter set up front (ISO/IEC 14496-15 §8.4.1.1): further ones in the
+            // samples, which encoders like to repeat, say nothing new.
+            for sets in hvcc.arrays.iter_mut().filter(|array| PARAMETER_SETS.contains(&array.nal_unit_type)) {
+                sets.completeness = true;
+            }
+            mp4::Hvc1 { visual, hvcc, colr, pasp, ..Default::default() }.into()
+        }
+        VideoCodec::Av1 => {
+            let av1c = mp4::Av1c::decode_body(record).map_err(misfit)?;
+            mp4::Av01 { visual, av1c, colr, pasp, ..Default::default() }.into()
+        }
+        VideoCodec::Vp9 => {
+            // The box has a version and flags in front of the record.
+            let whole = [&VPCC_HEAD[..], record].concat();
+            let vpcc = mp4::VpcC::decode_body(&mut whole.as_slice()).map_err(misfit)?;
+            mp4::Vp09 { visual, vpcc, colr, pasp, ..Default::default() }.into()
+        }
+    };
+    Ok(entry)
 }
 
-fn audio_entry(audio: &AudioConfig) -> mp4::Codec {
+fn audio_entry(audio: &AudioConfig) -> Result<mp4::Codec, Error> {
     // A rate over 16 bits does not fit the 16.16 field: 0, and the configuration record has it.
     let rate = u16::try_from(audio.sample_rate.per_second()).unwrap_or(0);
+    let depth = match audio.codec {
+        AudioCodec::Flac => flac::depth(&audio.record).unwrap_or(16),
+        _ => 16,
+    };
     let entry = mp4::Audio {
         data_reference_index: 1,
         channel_count: audio.channels.into(),
-        sample_size: 16,
+        sample_size: depth.into(),
         sample_rate: rate.into(),
     };
-    match audio.codec {
-        AudioCodec::Aac => {
-            let config = mp4::esds::DecoderConfig {
-                object_type_indication: 0x40, // MPEG-4 audio (ISO/IEC 14496-1 table 5)
-                stream_type: 5,               // audio stream
-                dec_specific: Some(mp4::esds::DecoderSpecific {
-                    raw: audio.record.to_vec(),
-                    ..Default::default()
-                }),
-                ..Default::default()
-            };
-            let es_desc = mp4::esds::EsDescriptor { dec_config: config, ..Default::default() };
-            mp4::Mp4a { audio: entry, esds: mp4::Esds { es_desc }, btrt: None, taic: None }.into()
-        }
-    }
+    Ok(match audio.codec {
+        AudioCodec::Aac => described(entry, 0x40, Some(&audio.record)),
+        // MPEG-1 audio, or the half rates of MPEG-2 (ISO/IEC 14496-1 table 5).
+        AudioCodec::Mp3 if audio.frame_samples < 1_152 => described(entry, 0x69, None),
+        AudioCodec::Mp3 => described(entry, 0x6B, None),
+        AudioCodec::Opus => mp4::Opus { audio: entry, dops: record(audio)?, btrt: None }.into(),
+        AudioCodec::Flac => mp4::Flac { audio: entry, dfla: record(audio)? }.into(),
+        AudioCodec::Ac3 => mp4::Ac3 { audio: entry, dac3: record(audio)? }.into(),
+        AudioCodec::Eac3 => mp4::Eac3 { audio: entry, dec3: record(audio)? }.into(),
+    })
+}
+
+/// The configuration box whose payload is the record.
+fn record<T: mp4::Atom>(audio: &AudioConfig) -> Result<T, Error> {
+    T::decode_body(&mut audio.record.as_ref())
+        .map_err(|source| Error::Record { codecs: audio.codecs.clone(), source })
+}
+
+/// The entry of a codec that an elementary stream descriptor describes (ISO/IEC 14496-14 §5.6).
+fn described(audio: mp4::Audio, object_type_indication: u8, specific: Option<&Bytes>) -> mp4::Codec {
+    let config = mp4::esds::DecoderConfig {
+        object_type_indication,
+        stream_type: 5, // audio stream
+        dec_specific: specific
+            .map(|record| mp4::esds::DecoderSpecific { raw: record.to_vec(), ..Default::default() }),
+        ..Default::default()
+    };
+    let es_desc = mp4::esds::EsDescriptor { dec_config: config, ..Default::default() };
+    mp4::Mp4a { audio, esds: mp4::Esds { es_desc }, btrt: None, taic: None }.into()
 }

@@ -77,6 +77,10 @@ pub enum Limit {
     Idle,
     /// A response nobody read.
     WriteStall,
+    /// A response that was read too slowly.
+    BodyTime,
+    /// HTTP/2 frames without end that are no requests.
+    Unasked,
     /// A request head or target that is too large.
     RequestSize,
     /// Held requests, by any of their bounds.

@@ -125,9 +125,41 @@ pub enum Error {
         /// The ceiling.
         max: usize,
     },
+    /// A reserved order of channels.
+    #[error("FLV channel order {order} is unknown")]
+    ChannelOrder {
+        /// The order.
+        order: u8,
+    },
+    /// A map of speakers that is not one of so many channels.
+    #[error("FLV multichannel configuration does not map {channels} channels")]
+    Speakers {
+        /// The declared count.
+        channels: u8,
+    },
     /// An encrypted tag.
     #[error("FLV tag is encrypted")]
     Encrypted,
+    /// A cue message of something other than an object.
+    #[error("{message} without an object")]
+    CueObject {
+        /// The message's name.
+        message: &'static str,
+    },
+    /// A cue of too many or too long values.
+    #[error("cue of more than {attributes} values or {bytes} bytes of them")]
+    CueSize {
+        /// The ceiling of names and values together.
+        bytes: usize,
+        /// The ceiling of values.
+        attributes: usize,
+    },
+    /// A splice that is neither base64 nor hexadecimal.
+    #[error("splice is neither base64 nor hexadecimal")]
+    CueText,
+    /// A splice whose section is refused.
+    #[error("splice: {0}")]
+    CueSplice(crate::codec::Error),
     /// A file that does not start with `FLV`, version 1.
     #[error("not an FLV file: its first bytes are not FLV version 1")]
     Signature,
@@ -150,7 +182,6 @@ fn sound_format_name(id: u8) -> &'static str {
     match id {
         0 => "PCM, platform endian",
         1 => "ADPCM",
-        2 => "MP3",
         3 => "PCM, little endian",
         4 => "Nellymoser 16 kHz",
         5 => "Nellymoser 8 kHz",
@@ -158,7 +189,6 @@ fn sound_format_name(id: u8) -> &'static str {
         7 => "G.711 A-law",
         8 => "G.711 mu-law",
         11 => "Speex",
-        14 => "MP3 8 kHz",
         15 => "device-specific",
         _ => "unknown",
     }

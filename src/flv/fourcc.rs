@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::media::{AudioCodec, VideoCodec};
+
 /// A four-character code. Reserved and unknown codes are kept as they came, so that they can be refused by name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FourCc(pub [u8; 4]);
@@ -32,9 +34,57 @@ impl FourCc {
     /// MP3.
     pub const MP3: Self = Self(*b".mp3");
 
+    /// The video codec it stands for; `None` when it is of sound, or of nothing that is known.
+    pub fn video(self) -> Option<VideoCodec> {
+        match self {
+            Self::AVC => Some(VideoCodec::Avc),
+            Self::HEVC => Some(VideoCodec::Hevc),
+            Self::AV1 => Some(VideoCodec::Av1),
+            Self::VP9 => Some(VideoCodec::Vp9),
+            _ => None,
+        }
+    }
+
+    /// The audio codec it stands for; `None` when it is of video, or of nothing that is known.
+    pub fn audio(self) -> Option<AudioCodec> {
+        match self {
+            Self::AAC => Some(AudioCodec::Aac),
+            Self::OPUS => Some(AudioCodec::Opus),
+            Self::FLAC => Some(AudioCodec::Flac),
+            Self::AC3 => Some(AudioCodec::Ac3),
+            Self::EAC3 => Some(AudioCodec::Eac3),
+            Self::MP3 => Some(AudioCodec::Mp3),
+            _ => None,
+        }
+    }
+
     /// Whether its coded frames begin with a composition time (Enhanced RTMP v2, `ExVideoTagBody`).
     pub(super) fn has_composition_time(self) -> bool {
         matches!(self, Self::AVC | Self::HEVC | Self::VVC)
+    }
+}
+
+impl From<VideoCodec> for FourCc {
+    fn from(codec: VideoCodec) -> Self {
+        match codec {
+            VideoCodec::Avc => Self::AVC,
+            VideoCodec::Hevc => Self::HEVC,
+            VideoCodec::Av1 => Self::AV1,
+            VideoCodec::Vp9 => Self::VP9,
+        }
+    }
+}
+
+impl From<AudioCodec> for FourCc {
+    fn from(codec: AudioCodec) -> Self {
+        match codec {
+            AudioCodec::Aac => Self::AAC,
+            AudioCodec::Opus => Self::OPUS,
+            AudioCodec::Flac => Self::FLAC,
+            AudioCodec::Ac3 => Self::AC3,
+            AudioCodec::Eac3 => Self::EAC3,
+            AudioCodec::Mp3 => Self::MP3,
+        }
     }
 }
 

@@ -8,11 +8,13 @@
 
 pub mod amf0;
 mod audio;
+mod cue;
 mod enhanced;
 mod error;
 mod file;
 mod fourcc;
 mod metadata;
+mod multichannel;
 pub mod mux;
 mod packet;
 mod tag;
@@ -21,9 +23,11 @@ mod video;
 #[cfg(test)]
 mod tests;
 
+pub use self::cue::cue;
 pub use self::error::Error;
 pub use self::file::{File, FileTag};
 pub use self::fourcc::FourCc;
 pub use self::metadata::Metadata;
+pub use self::multichannel::Multichannel;
 pub use self::packet::{Packet, PacketKind, Packets};
 pub use self::tag::{Tag, TagKind};

@@ -1,19 +1,21 @@
-//! Mux: tag bodies of H.264, AAC and metadata, and the file around them, for what we send ourselves.
+//! Mux: tag bodies of pictures, sound and metadata, and the file around them, for what we send ourselves.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::amf0::{self, Value};
-use super::audio::{FORMAT_AAC, FORMAT_ENHANCED};
+use super::audio::{FORMAT_AAC, FORMAT_ENHANCED, FORMAT_MP3};
 use super::enhanced::packet_type;
 use super::fourcc::FourCc;
 use super::metadata::Metadata;
 use super::tag::TagKind;
 use super::video::{CODEC_AVC, ENHANCED};
+use crate::codec::{flac, opus};
+use crate::media::{AudioCodec, VideoCodec};
 
 /// How a tag body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// As every server reads it.
+    /// As every server reads it; what has no such form (all but H.264, AAC and MP3) is written with a FourCC.
     Legacy,
     /// With a FourCC (Enhanced RTMP v1).
     Enhanced,
@@ -21,16 +23,25 @@ pub enum Form {
     Track(u8),
 }
 
+impl Form {
+    /// The nearest form that `codec` has.
+    fn of(self, codec: VideoCodec) -> Self {
+        if self == Self::Legacy && codec != VideoCodec::Avc { Self::Enhanced } else { self }
+    }
+}
+
 /// Composition times are 24 bits, signed.
 const CTS_RANGE: std::ops::RangeInclusive<i32> = -0x80_0000..=0x7F_FFFF;
 const FRAME_KEY: u8 = 1;
 const FRAME_INTER: u8 = 2;
-/// 44 kHz, 16 bits, stereo: what FLV §E.4.2.1 wants of every AAC tag, whatever the sound is.
-const AAC_SOUND: u8 = 0x0F;
+/// 44 kHz, 16 bits, stereo: what FLV §E.4.2.1 wants of every AAC tag, whatever the sound is. MP3 frames say it better
+/// themselves.
+const SOUND: u8 = 0x0F;
 
-/// H.264's sequence header: an AVCDecoderConfigurationRecord.
-pub fn video_start(form: Form, record: &[u8]) -> Bytes {
-    let mut out = video_head(form, FRAME_KEY, packet_type::SEQUENCE_START, record.len());
+/// A sequence header: the configuration record that `codec` has.
+pub fn video_start(form: Form, codec: VideoCodec, record: &[u8]) -> Bytes {
+    let form = form.of(codec);
+    let mut out = video_head(form, codec, FRAME_KEY, packet_type::SEQUENCE_START, record.len());
     if form == Form::Legacy {
         out.put_int(0, 3);
     }
@@ -38,37 +49,49 @@ pub fn video_start(form: Form, record: &[u8]) -> Bytes {
     out.freeze()
 }
 
-/// One access unit of H.264. `cts` is in milliseconds, and clamped to the 24 bits there are for it.
-pub fn video_frame(form: Form, cts: i32, key: bool, payload: &[u8]) -> Bytes {
+/// One access unit. `cts` is in milliseconds, and clamped to the 24 bits there are for it; AV1 and VP9 have none.
+pub fn video_frame(form: Form, codec: VideoCodec, cts: i32, key: bool, payload: &[u8]) -> Bytes {
+    let form = form.of(codec);
+    let timed = FourCc::from(codec).has_composition_time();
     let frame_type = if key { FRAME_KEY } else { FRAME_INTER };
     let cts = cts.clamp(*CTS_RANGE.start(), *CTS_RANGE.end());
-    let bare = cts == 0 && form != Form::Legacy;
+    // The short packet exists only where there is a time to leave out.
+    let bare = timed && cts == 0 && form != Form::Legacy;
     let packet_type = if bare { packet_type::CODED_FRAMES_X } else { packet_type::CODED_FRAMES };
-    let mut out = video_head(form, frame_type, packet_type, payload.len());
-    if !bare {
+    let mut out = video_head(form, codec, frame_type, packet_type, payload.len());
+    if timed && !bare {
         out.put_int(i64::from(cts), 3);
     }
     out.put_slice(payload);
     out.freeze()
 }
 
-/// The end of H.264's sequence.
-pub fn video_end(form: Form) -> Bytes {
-    let mut out = video_head(form, FRAME_KEY, packet_type::SEQUENCE_END, 0);
+/// The end of a sequence.
+pub fn video_end(form: Form, codec: VideoCodec) -> Bytes {
+    let form = form.of(codec);
+    let mut out = video_head(form, codec, FRAME_KEY, packet_type::SEQUENCE_END, 0);
     if form == Form::Legacy {
         out.put_int(0, 3);
     }
     out.freeze()
 }
 
-/// AAC's sequence header: an AudioSpecificConfig.
-pub fn audio_start(form: Form, record: &[u8]) -> Bytes {
-    audio(form, packet_type::SEQUENCE_START, record)
+/// The sequence header of sound whose configuration record is `record`; `None` where the form has none, which is
+/// legacy MP3, or `record` is none of `codec`. Codecs whose frames say everything have an empty one.
+pub fn audio_start(form: Form, codec: AudioCodec, record: &[u8]) -> Option<Bytes> {
+    let head = match codec {
+        AudioCodec::Mp3 if form == Form::Legacy => return None,
+        AudioCodec::Aac => Bytes::copy_from_slice(record),
+        AudioCodec::Opus => opus::head(record).ok()?,
+        AudioCodec::Flac => flac::head(record).ok()?,
+        AudioCodec::Ac3 | AudioCodec::Eac3 | AudioCodec::Mp3 => Bytes::new(),
+    };
+    Some(audio(form, codec, packet_type::SEQUENCE_START, &head))
 }
 
-/// One raw frame of AAC.
-pub fn audio_frame(form: Form, payload: &[u8]) -> Bytes {
-    audio(form, packet_type::CODED_FRAMES, payload)
+/// One frame of sound as its codec has it.
+pub fn audio_frame(form: Form, codec: AudioCodec, payload: &[u8]) -> Bytes {
+    audio(form, codec, packet_type::CODED_FRAMES, payload)
 }
 
 /// `onMetaData` as a script tag holds it; publishing wants `set_data_frame`, which puts `@setDataFrame` in front.
@@ -121,34 +144,35 @@ pub fn file_tag(kind: TagKind, time: u32, body: &[u8]) -> Option<Bytes> {
     Some(out.freeze())
 }
 
-fn video_head(form: Form, frame_type: u8, packet_type: u8, payload: usize) -> BytesMut {
+fn video_head(form: Form, codec: VideoCodec, frame_type: u8, packet_type: u8, payload: usize) -> BytesMut {
     let mut out = BytesMut::with_capacity(payload.saturating_add(10));
     match form {
         Form::Legacy => out.put_slice(&[(frame_type << 4) | CODEC_AVC, packet_type]),
         Form::Enhanced => {
             out.put_u8(ENHANCED | (frame_type << 4) | packet_type);
-            out.put_slice(&FourCc::AVC.0);
+            out.put_slice(&FourCc::from(codec).0);
         }
         Form::Track(track) => {
             out.put_slice(&[ENHANCED | (frame_type << 4) | packet_type::VIDEO_MULTITRACK, packet_type]);
-            out.put_slice(&FourCc::AVC.0);
+            out.put_slice(&FourCc::from(codec).0);
             out.put_u8(track);
         }
     }
     out
 }
 
-fn audio(form: Form, packet_type: u8, payload: &[u8]) -> Bytes {
+fn audio(form: Form, codec: AudioCodec, packet_type: u8, payload: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(payload.len().saturating_add(7));
-    match form {
-        Form::Legacy => out.put_slice(&[(FORMAT_AAC << 4) | AAC_SOUND, packet_type]),
-        Form::Enhanced => {
+    match (form, codec) {
+        (Form::Legacy, AudioCodec::Aac) => out.put_slice(&[(FORMAT_AAC << 4) | SOUND, packet_type]),
+        (Form::Legacy, AudioCodec::Mp3) => out.put_u8((FORMAT_MP3 << 4) | SOUND),
+        (Form::Legacy | Form::Enhanced, _) => {
             out.put_u8((FORMAT_ENHANCED << 4) | packet_type);
-            out.put_slice(&FourCc::AAC.0);
+            out.put_slice(&FourCc::from(codec).0);
         }
-        Form::Track(track) => {
+        (Form::Track(track), _) => {
             out.put_slice(&[(FORMAT_ENHANCED << 4) | packet_type::AUDIO_MULTITRACK, packet_type]);
-            out.put_slice(&FourCc::AAC.0);
+            out.put_slice(&FourCc::from(codec).0);
             out.put_u8(track);
         }
     }

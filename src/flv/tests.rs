@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::enhanced::{MAX_MODIFIERS, MAX_TRACKS};
 use super::mux::{self, Form};
 use super::*;
-use crate::media::{FrameRate, RtmpLimits};
+use crate::media::{AudioCodec, FrameRate, RtmpLimits, VideoCodec};
 
 fn video(body: &[u8]) -> Result<Packets, Error> {
     match Tag::parse(TagKind::Video, Bytes::copy_from_slice(body))? {
@@ -51,6 +51,10 @@ fn legacy_tags_are_read_as_obs_sends_them() {
     let aac = one(audio(&[0xAF, 0, 0x11, 0x90]).unwrap());
     assert_eq!((aac.codec, aac.kind), (FourCc::AAC, start(&[0x11, 0x90])));
     assert_eq!(one(audio(&[0xAF, 1, 7]).unwrap()).kind, frames(0, 0, true, &[7]));
+    for format in [0x2F, 0xEE] {
+        let mp3 = one(audio(&[format, 0xFF, 0xFB]).unwrap());
+        assert_eq!((mp3.codec, mp3.kind), (FourCc::MP3, frames(0, 0, true, &[0xFF, 0xFB])));
+    }
 }
 
 #[test]
@@ -77,6 +81,7 @@ fn short_tags_name_the_missing_field() {
     assert_eq!(video(&[0x17, 1, 0, 0, 0]), cut("video frame"));
     assert_eq!(audio(&[0xAF]), cut("AAC packet type"));
     assert_eq!(audio(&[0xAF, 1]), cut("audio frame"));
+    assert_eq!(audio(&[0x2F]), cut("audio frame"));
     assert_eq!(video(b"\x91avc"), cut("FourCC"));
     assert_eq!(video(b"\x91avc1\0\0"), cut("composition time"));
     assert_eq!(video(b"\x93avc1"), cut("coded frames"));
@@ -92,7 +97,7 @@ fn short_tags_name_the_missing_field() {
 #[test]
 fn codecs_that_are_not_supported_are_named() {
     assert_eq!(video(&[0x12, 0]), Err(Error::VideoCodec { id: 2 }));
-    assert_eq!(audio(&[0x2F, 0]), Err(Error::SoundFormat { id: 2 }));
+    assert_eq!(audio(&[0x6F, 0]), Err(Error::SoundFormat { id: 6 }));
     let text = Error::VideoCodec { id: 12 }.to_string();
     assert_eq!(text, "FLV video codec 12 (HEVC without a FourCC) is not supported");
     let packet = one(video(b"\x90zz\xFF\0record").unwrap());
@@ -189,11 +194,11 @@ fn modifiers_are_read_and_counted() {
 fn extreme_composition_times_survive() {
     for cts in [-0x80_0000, -1, 0, 1, 0x7F_FFFF] {
         for form in [Form::Legacy, Form::Enhanced, Form::Track(3)] {
-            let body = mux::video_frame(form, cts, true, b"au");
+            let body = mux::video_frame(form, VideoCodec::Avc, cts, true, b"au");
             assert_eq!(one(video(&body).unwrap()).kind, frames(cts, 0, true, b"au"), "{form:?}");
         }
     }
-    let clamped = mux::video_frame(Form::Legacy, i32::MIN, true, b"au");
+    let clamped = mux::video_frame(Form::Legacy, VideoCodec::Avc, i32::MIN, true, b"au");
     assert_eq!(one(video(&clamped).unwrap()).kind, frames(-0x80_0000, 0, true, b"au"));
 }
 
@@ -263,8 +268,8 @@ fn script_data_of_other_kinds_is_no_metadata() {
 fn a_file_gives_its_tags_and_tolerates_a_cut_tail() {
     let tags = [
         (TagKind::Script, 0, mux::metadata(&described(), false)),
-        (TagKind::Video, 0x0123_4567, mux::video_start(Form::Legacy, b"record")),
-        (TagKind::Audio, u32::MAX, mux::audio_frame(Form::Legacy, b"frame")),
+        (TagKind::Video, 0x0123_4567, mux::video_start(Form::Legacy, VideoCodec::Avc, b"record")),
+        (TagKind::Audio, u32::MAX, mux::audio_frame(Form::Legacy, AudioCodec::Aac, b"frame")),
     ];
     let mut bytes = BytesMut::from(&mux::file_header(true, true)[..]);
     for (kind, time, body) in &tags {
@@ -309,14 +314,19 @@ proptest! {
             prop_assert_eq!(one(packets), Packet { track: id, codec, kind });
             Ok(())
         };
-        let picture = PacketKind::Frames { cts, nanos: 0, key, payload: payload.clone() };
         let sound = PacketKind::Frames { cts: 0, nanos: 0, key: true, payload: payload.clone() };
         let start = PacketKind::SequenceStart(payload.clone());
-        check(video(&mux::video_frame(form, cts, key, &payload)).unwrap(), FourCc::AVC, picture)?;
-        check(video(&mux::video_start(form, &payload)).unwrap(), FourCc::AVC, start.clone())?;
-        check(video(&mux::video_end(form)).unwrap(), FourCc::AVC, PacketKind::SequenceEnd)?;
-        check(audio(&mux::audio_frame(form, &payload)).unwrap(), FourCc::AAC, sound)?;
-        check(audio(&mux::audio_start(form, &payload)).unwrap(), FourCc::AAC, start)?;
+        for codec in [VideoCodec::Avc, VideoCodec::Hevc, VideoCodec::Av1, VideoCodec::Vp9] {
+            // There is no time to write for the last two.
+            let cts = if matches!(codec, VideoCodec::Avc | VideoCodec::Hevc) { cts } else { 0 };
+            let picture = PacketKind::Frames { cts, nanos: 0, key, payload: payload.clone() };
+            let parsed = |body: Bytes| video(&body).unwrap();
+            check(parsed(mux::video_frame(form, codec, cts, key, &payload)), codec.into(), picture)?;
+            check(parsed(mux::video_start(form, codec, &payload)), codec.into(), start.clone())?;
+            check(parsed(mux::video_end(form, codec)), codec.into(), PacketKind::SequenceEnd)?;
+        }
+        check(audio(&mux::audio_frame(form, AudioCodec::Aac, &payload)).unwrap(), FourCc::AAC, sound)?;
+        check(audio(&mux::audio_start(form, AudioCodec::Aac, &payload).unwrap()).unwrap(), FourCc::AAC, start)?;
     }
 
     #[test]

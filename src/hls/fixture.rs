@@ -50,6 +50,7 @@ pub(super) fn date_range(id: &str, start: i64, seconds: Option<u64>, added_msn: 
         class: None,
         start: ANCHOR.plus_micros(start * 1_000_000),
         duration: seconds.map(Duration::from_secs),
+        planned: None,
         attributes: Vec::new(),
         added_msn,
     })
@@ -208,6 +209,20 @@ impl Builder {
         let now = self.clock / i64::from(self.constants.timescale().per_second());
         let id = format!("range-{}", self.date_ranges.len());
         self.date_ranges.push(date_range(&id, now, seconds, self.next_msn));
+    }
+
+    /// Says that the oldest date range without an end ends now.
+    pub(super) fn end_range(&mut self) {
+        let ended =
+            |id: &str| self.date_ranges.iter().any(|other| other.id == id && other.duration.is_some());
+        let Some(open) = self.date_ranges.iter().find(|range| range.duration.is_none() && !ended(&range.id))
+        else {
+            return;
+        };
+        let now = self.clock / i64::from(self.constants.timescale().per_second());
+        let since = ANCHOR.plus_micros(now * 1_000_000).unix_micros - open.start.unix_micros;
+        let duration = Some(Duration::from_micros(since.unsigned_abs()));
+        self.date_ranges.push(Arc::new(DateRange { duration, added_msn: self.next_msn, ..(**open).clone() }));
     }
 
     /// Lets the oldest `count` listed segments leave the playlist.

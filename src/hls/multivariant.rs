@@ -10,7 +10,9 @@ use super::reply::{Answer, Cache, Reply, Wait};
 use super::route::File;
 use crate::live::{Bandwidth, View};
 use crate::m3u8::{Audio, IFrames, Multivariant, Variant};
-use crate::media::{AudioConfig, CodecConfig, FrameRate, StreamName, Ticks, TrackId, VideoConfig};
+use crate::media::{
+    AudioConfig, CodecConfig, FrameRate, StreamName, Ticks, TrackId, VideoConfig, VideoRange,
+};
 
 /// One generation of a stream as it is offered.
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +87,18 @@ impl Presentation<'_> {
         } else {
             videos.iter().map(|(entry, config)| self.variant(entry, Some(config), &audios, group)).collect()
         };
-        Multivariant {
+        let mut playlist = Multivariant {
             independent_segments: self.independent_segments,
             i_frames: videos.iter().filter_map(|(entry, config)| self.i_frames(entry, config)).collect(),
             audio: if group { self.audio(&audios) } else { Vec::new() },
             variants,
+        };
+        // It must be said of all as soon as one is not SDR (§4.4.6.2), and need not be before.
+        if videos.iter().all(|(_, config)| VideoRange::of(config.colour) == VideoRange::Sdr) {
+            playlist.variants.iter_mut().for_each(|variant| variant.video_range = None);
+            playlist.i_frames.iter_mut().for_each(|i_frames| i_frames.video_range = None);
         }
+        playlist
     }
 
     /// A variant that plays `main`, and with video any one of `audios`.
@@ -121,6 +129,7 @@ impl Presentation<'_> {
             codecs,
             resolution: video.map(|config| (config.width, config.height)),
             frame_rate: video.and_then(|config| main.frame_rate.or(config.frame_rate)),
+            video_range: video.map(|config| VideoRange::of(config.colour)),
             audio: group,
         }
     }
@@ -134,6 +143,7 @@ impl Presentation<'_> {
             average_bandwidth: rate.average,
             codecs: config.codecs.clone(),
             resolution: (config.width, config.height),
+            video_range: Some(VideoRange::of(config.colour)),
         })
     }
 

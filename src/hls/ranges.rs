@@ -8,7 +8,7 @@ use crate::media::{DateRange, WallTime};
 /// added before segment `since` opened, which a client that has that long a playlist knows.
 pub(super) fn listed(view: &View, since: u64) -> Vec<m3u8::DateRange> {
     let start = start(view);
-    let kept = view.date_ranges.iter().filter(|range| !over(range, start) && range.added_msn >= since);
+    let kept = view.date_ranges.iter().filter(|range| range.added_msn >= since && !over(view, range, start));
     kept.filter_map(|range| tag(range)).collect()
 }
 
@@ -18,7 +18,15 @@ pub(super) fn listed(view: &View, since: u64) -> Vec<m3u8::DateRange> {
 /// know an id has nothing to remove.
 pub(super) fn removed(view: &View) -> Vec<String> {
     let start = start(view);
-    view.date_ranges.iter().filter(|range| over(range, start)).map(|range| quotable(&range.id)).collect()
+    let over = view.date_ranges.iter().filter(|range| over(view, range, start));
+    let mut ids: Vec<String> = Vec::new();
+    for id in over.map(|range| quotable(&range.id)).filter(|id| !id.is_empty()) {
+        // Where a second range says when the first one ended, both are gone together.
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
 }
 
 /// When the playlist starts; `None` while it is empty.
@@ -28,8 +36,8 @@ fn start(view: &View) -> Option<WallTime> {
 }
 
 /// Whether it ends before `start`. One whose end nobody knows never does.
-fn over(range: &DateRange, start: Option<WallTime>) -> bool {
-    matches!((range.end(), start), (Some(end), Some(start)) if end < start)
+fn over(view: &View, range: &DateRange, start: Option<WallTime>) -> bool {
+    matches!((DateRange::end_among(&view.date_ranges, range), start), (Some(end), Some(start)) if end < start)
 }
 
 /// As it is printed. What others wrote is made to fit the grammar; one without an id is left out.
@@ -50,7 +58,7 @@ fn tag(range: &DateRange) -> Option<m3u8::DateRange> {
         start: range.start,
         end: None,
         duration: range.duration.map(Seconds::from),
-        planned_duration: None,
+        planned_duration: range.planned.map(Seconds::from),
         attributes: attributes.collect(),
     })
 }

@@ -1,6 +1,7 @@
 //! Change: one state of a playlist, and a later one. Only these edits are legal (§6.2.1): append; remove from
 //! the front; drop old parts in order; raise the sequence numbers; end.
 
+use super::change_dates;
 use super::change_parts;
 use super::finding::{Finding, Findings, Place};
 use super::listing::{Entry, Listing};
@@ -48,6 +49,7 @@ pub fn change(before: &Listing, after: &Listing) -> Vec<Finding> {
         segment(msn, entry, now, &mut findings);
     }
     change_parts::check(before, after, &mut findings);
+    change_dates::check(before, after, &mut findings);
     findings.into_vec()
 }
 

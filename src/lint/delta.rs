@@ -26,12 +26,12 @@ pub fn merge(before: &Listing, delta: &Listing) -> Option<Listing> {
     }
     entries.extend(delta.entries.iter().cloned());
     let removed = skip.removed_dateranges.clone().unwrap_or_default();
-    let known = |id: &str| delta.dateranges.iter().any(|(other, _)| other == id);
     let mut dateranges = match skip.removed_dateranges {
         Some(_) => before.dateranges.clone(),
         None => Vec::new(),
     };
-    dateranges.retain(|(id, _)| !removed.contains(id) && !known(id));
+    // A tag that says when another ended has its id, and stands beside it.
+    dateranges.retain(|range| !removed.contains(&range.0) && !delta.dateranges.contains(range));
     dateranges.extend(delta.dateranges.iter().cloned());
     Some(Listing { skip: None, entries, dateranges, ..delta.clone() })
 }

@@ -12,6 +12,7 @@ mod attributes;
 mod bandwidth;
 mod cadence;
 mod change;
+mod change_dates;
 mod change_parts;
 mod control;
 mod delivery;

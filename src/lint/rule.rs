@@ -106,6 +106,8 @@ rules! {
     DiscontinuitySequenceWrong Error "discontinuity-sequence-wrong" "§6.2.2" "EXT-X-DISCONTINUITY-SEQUENCE counts the discontinuities that left.";
     SegmentChanged Error "segment-changed" "§6.2.1" "What is said of a listed segment never changes.";
     DateTimeChanged Error "date-time-changed" "§6.2.1" "The date of a listed segment never changes.";
+    DaterangeChanged Error "daterange-changed" "§4.4.5.1" "What is said of a date range never changes.";
+    DaterangeLeftEarly Error "daterange-left-early" "§4.4.5.1" "A date range stays until it ends before the playlist.";
     PartChanged Error "part-changed" "§6.2.1" "What is said of a listed part never changes.";
     PartsCameBack Error "parts-came-back" "§6.2.1" "Parts that left do not come back.";
     PartsOutOfOrder Error "parts-out-of-order" "§6.2.2" "Parts leave in the order in which they came.";

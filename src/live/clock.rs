@@ -19,7 +19,7 @@ pub(super) enum Grid {
     /// Video at a steady rate: frame `next` of `rate`, counted from `anchor`. `noise` is the largest
     /// recent jitter, in ticks, fading.
     Rate { rate: FrameRate, anchor: i64, next: i64, noise: i64 },
-    /// Audio: frames of so many samples; `next` is where the next one starts.
+    /// Audio: the next frame is of so many samples, and starts at `next`.
     Samples { frame: i64, next: i64 },
     /// Video with no steady rate: the source's own times; `last` is the last one and `step` what led to it.
     Free { last: Option<i64>, step: i64 },
@@ -62,6 +62,13 @@ impl Clock {
     /// The grid, to be set by a track's first frame.
     pub(super) fn grid_mut(&mut self) -> &mut Grid {
         &mut self.grid
+    }
+
+    /// Says how many samples the next frame of audio lasts; nothing to video.
+    pub(super) fn lasting(&mut self, samples: i64) {
+        if let Grid::Samples { frame, .. } = &mut self.grid {
+            *frame = samples.max(1);
+        }
     }
 
     /// Where the next frame is expected.

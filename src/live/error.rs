@@ -74,6 +74,8 @@ pub enum Notice {
     Misaligned(TrackId),
     /// Pictures come at no steady rate: each part waits for one frame more.
     NoSteadyRate,
+    /// More timed metadata than playlists can hold.
+    TooManyCues,
 }
 
 impl fmt::Display for Notice {
@@ -103,6 +105,9 @@ impl fmt::Display for Notice {
                 f,
                 "keyframes of {track} do not come within a frame of v0's: it is left out of the ladder until they have for a whole playlist; give every rendition the same keyframe interval"
             ),
+            Self::TooManyCues => {
+                f.write_str("too much timed metadata: what playlists have no room for is left out")
+            }
             Self::NoSteadyRate => f.write_str("no steady frame rate: parts are published one frame later"),
         }
     }

@@ -9,7 +9,7 @@ use super::registry::{Registry, Terms};
 use super::sanity::Sanity;
 use super::settle::{Settled, Settling};
 use super::writer::Writer;
-use crate::media::{Frame, Now, Track, TrackKind, WallTime};
+use crate::media::{Cue, Frame, Now, Track, TrackKind, WallTime};
 
 /// Writes one generation. Nothing it does waits for a reader.
 ///
@@ -23,8 +23,13 @@ pub struct Publisher {
     phase: Phase,
     sanity: Sanity,
     notices: Vec<Notice>,
+    /// Cues that came before the tracks were settled.
+    early: Vec<Cue>,
     now: Now,
 }
+
+/// Cues kept while the tracks are not settled: that takes two seconds at most.
+const MOST_EARLY: usize = 16;
 
 #[derive(Debug)]
 enum Phase {
@@ -39,7 +44,8 @@ impl Publisher {
     pub(super) fn new(registry: Registry, generation: Arc<Generation>, terms: Terms, now: Now) -> Self {
         generation.hear(now.mono);
         let phase = Phase::Settling(Settling::default());
-        Self { registry, generation, terms, phase, sanity: Sanity::default(), notices: Vec::new(), now }
+        let (notices, early) = (Vec::new(), Vec::new());
+        Self { registry, generation, terms, phase, sanity: Sanity::default(), notices, early, now }
     }
 
     /// Goes on with what another source left.
@@ -47,10 +53,9 @@ impl Publisher {
         registry: Registry,
         generation: Arc<Generation>,
         terms: Terms,
-        mut writer: Box<Writer>,
+        writer: Box<Writer>,
         now: Now,
     ) -> Self {
-        writer.rejoin();
         let mut publisher = Self::new(registry, generation, terms, now);
         publisher.phase = Phase::Live(writer);
         publisher
@@ -74,7 +79,10 @@ impl Publisher {
         self.now = now;
         match &mut self.phase {
             Phase::Settling(settling) => settling.configure(track),
-            Phase::Live(writer) => writer.configure(track, &mut self.notices),
+            Phase::Live(writer) => {
+                writer.configure(track, now.mono, &mut self.notices);
+                writer.publish(&self.generation);
+            }
             Phase::Left => {}
         }
     }
@@ -100,6 +108,16 @@ impl Publisher {
             Phase::Left => None,
         };
         settled.map_or(Ok(()), |settled| self.open(settled))
+    }
+
+    /// Takes what the source says of a moment of its stream. It becomes a date range, shown with the next part.
+    pub fn cue(&mut self, cue: Cue, now: Now) {
+        self.now = now;
+        match &mut self.phase {
+            Phase::Live(writer) => writer.cue(cue, now, &mut self.notices),
+            Phase::Settling(_) if self.early.len() < MOST_EARLY => self.early.push(cue),
+            Phase::Settling(_) | Phase::Left => {}
+        }
     }
 
     /// When [`tick`](Self::tick) is due, if no frame comes before; `None` when there is nothing to keep up.
@@ -128,7 +146,7 @@ impl Publisher {
     pub fn finish(mut self) {
         self.settle_rest();
         if let Phase::Live(writer) = &mut self.phase {
-            writer.end();
+            writer.end(self.now.mono);
             writer.publish(&self.generation);
         }
         self.phase = Phase::Left;
@@ -155,6 +173,9 @@ impl Publisher {
         self.generation.settle(writer.renditions());
         for frame in settled.frames {
             writer.push(frame, self.now, &mut self.notices)?;
+        }
+        for cue in std::mem::take(&mut self.early) {
+            writer.cue(cue, self.now, &mut self.notices);
         }
         writer.publish(&self.generation);
         self.phase = Phase::Live(Box::new(writer));

@@ -74,7 +74,7 @@ struct Waiting {
 
 impl Waiting {
     fn end(mut self, now: Instant) {
-        self.writer.end();
+        self.writer.end(now);
         self.writer.publish(&self.generation);
         self.generation.end(now);
     }
@@ -152,10 +152,12 @@ impl Registry {
     pub(super) fn leave(
         &self,
         generation: &Arc<Generation>,
-        writer: Box<Writer>,
+        mut writer: Box<Writer>,
         grace: Duration,
         now: Instant,
     ) {
+        writer.lose(now);
+        writer.publish(generation);
         let until = writer.heard() + grace;
         let left = Waiting { generation: Arc::clone(generation), writer, until };
         let mut waiting = self.waiting();
@@ -167,8 +169,8 @@ impl Registry {
     }
 
     /// Keeps up the cadence of every generation without a source, and ends those whose grace is over. To
-    /// be called a few times a part.
-    pub fn tick(&self, now: Instant) {
+    /// be called a few times a part, and when the one that is returned is next due.
+    pub fn tick(&self, now: Instant) -> Option<Instant> {
         let mut waiting = self.waiting();
         let over: Vec<StreamName> = waiting
             .streams
@@ -183,6 +185,7 @@ impl Registry {
             left.writer.tick(now);
             left.writer.publish(&left.generation);
         }
+        waiting.streams.values().filter_map(|left| left.writer.deadline()).min()
     }
 
     /// Ends every generation without a source now, and keeps none from now on: the server is ending.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -10,8 +11,8 @@ use super::constants::Constants;
 use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
-use crate::media::{Frame, FrameRate, Ticks, Timescale, TrackId};
-use crate::packager::{Sealed, Segment};
+use crate::media::{DateRange, Frame, FrameRate, Ticks, Timescale, TrackId, WallTime};
+use crate::packager::{Init, Sealed, Segment};
 
 /// One rendition of a generation as its readers know it.
 #[derive(Debug)]
@@ -92,12 +93,16 @@ pub(super) struct PartRing {
     open: Option<OpenSegment>,
     next_msn: u64,
     next_part: u64,
+    /// The init section that the next segment will need, where that is known and another.
+    next_init: Option<Arc<Init>>,
     announced: u64,
     peak: u64,
     /// The last segment that began without a keyframe where the leader's began with one.
     misaligned: Option<u64>,
     dirty: bool,
     ended: bool,
+    /// When the last segment was closed.
+    closed: Option<Instant>,
 }
 
 /// A closed segment with what its writer must know of it at every step: a segment's own memory is cold by then.
@@ -169,11 +174,13 @@ impl PartRing {
             open: None,
             next_msn: 1,
             next_part: 0,
+            next_init: None,
             announced: bounds.announced,
             peak: 0,
             misaligned: None,
             dirty: false,
             ended: false,
+            closed: None,
         }
     }
 
@@ -198,12 +205,57 @@ impl PartRing {
         Some(PartPos { msn: part.msn, part: part.index })
     }
 
+    /// When the last segment was closed, or [excused](Self::excuse); `None` before the first.
+    pub(super) fn closed(&self) -> Option<Instant> {
+        self.closed
+    }
+
+    /// Counts the time to the next segment from `now` on, though none was closed.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        self.closed = self.closed.map(|_| now);
+    }
+
+    /// Number of the segment that is open or will open next.
+    pub(super) fn next_msn(&self) -> u64 {
+        self.next_msn
+    }
+
+    /// When its playlist starts; `None` while it is empty.
+    pub(super) fn starts(&self) -> Option<WallTime> {
+        let listed = self.segments.get(self.listed_from).map(|kept| &kept.segment.head);
+        listed.or_else(|| self.open.as_ref().map(|open| &open.head)).map(|head| head.date_time)
+    }
+
+    /// Number of the first listed segment that every delta update keeps: six target durations and one segment
+    /// from the end.
+    pub(super) fn kept_from(&self) -> u64 {
+        let listed = self.segments.range(self.listed_from..).rev();
+        let (mut msn, mut ticks) = (self.next_msn, 0_i64);
+        for kept in listed {
+            msn = msn.saturating_sub(1);
+            ticks = ticks.saturating_add(kept.duration);
+            if ticks > self.target.saturating_mul(7) {
+                break;
+            }
+        }
+        msn
+    }
+
     /// Takes in what the packager sealed of this rendition.
-    pub(super) fn apply(&mut self, sealed: Sealed) {
-        self.dirty = true;
+    pub(super) fn apply(&mut self, sealed: Sealed, now: Instant) {
         match sealed {
+            Sealed::NextInit(_, next) => {
+                let number = |init: &Option<Arc<Init>>| init.as_ref().map(|init| init.number);
+                // What was announced before changes no playlist.
+                let same = number(&next) == number(&self.next_init);
+                self.next_init = next;
+                if same {
+                    return;
+                }
+            }
             Sealed::Opened(_, head) => {
                 self.next_msn = head.msn;
+                self.next_init.take_if(|next| next.number == head.init.number);
                 self.open = Some(OpenSegment { head, parts: Vec::new() });
             }
             Sealed::Part(_, part) => {
@@ -215,9 +267,11 @@ impl PartRing {
             Sealed::Segment(_, segment) => {
                 self.open = None;
                 self.next_msn = segment.head.msn.saturating_add(1);
+                self.closed = Some(now);
                 self.close(segment);
             }
         }
+        self.dirty = true;
     }
 
     /// Whether segment `msn`, open or listed, begins with a keyframe.
@@ -251,7 +305,7 @@ impl PartRing {
     }
 
     /// Makes the new state visible and wakes every waiter, once.
-    pub(super) fn publish(&mut self, reports: Vec<Report>) {
+    pub(super) fn publish(&mut self, reports: Vec<Report>, date_ranges: Arc<[Arc<DateRange>]>) {
         let open = self.open.iter().flat_map(|open| &open.parts).map(|part| part.duration);
         self.longest = self.longest.max(self.listed_ticks.saturating_add(open.sum()));
         let view = View {
@@ -262,8 +316,8 @@ impl PartRing {
             open: self.open.clone(),
             next_msn: self.next_msn,
             next_part: self.next_part,
-            next_init: None,
-            date_ranges: Arc::default(),
+            next_init: self.next_init.clone(),
+            date_ranges,
             reports,
             ended: self.ended,
             aligned: self.aligned(),

@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Grid};
 use super::rates::Rates;
-use crate::media::{CodecConfig, Frame, Ticks, Timescale, Track, TrackId, TrackKind, WallTime, rescale};
+use crate::codec;
+use crate::media::{
+    AudioConfig, CodecConfig, Frame, Ticks, Timescale, Track, TrackId, TrackKind, WallTime, rescale,
+};
 use crate::packager::Epoch;
 
 /// Media time at which a generation starts: room for the audio frame that began before the first picture.
@@ -22,6 +25,9 @@ const LEAD_IN: Ticks = Ticks { value: 90_000, scale: Timescale::VIDEO };
 /// A step back by more than this, or forward by more than was waited, is not the same clock any more.
 const JUMP_BACK_MS: i64 = 1_000;
 const JUMP_AHEAD_MS: i64 = 3_000;
+/// How far a cue may be behind and ahead of the last frame, in microseconds.
+const CUE_BEHIND: i64 = 10_000_000;
+const CUE_AHEAD: i64 = 65_000_000;
 /// Frames in a row that must agree on a new clock before it is believed.
 const AGREE: u32 = 3;
 
@@ -31,6 +37,8 @@ struct TrackTime {
     id: TrackId,
     scale: Timescale,
     clock: Clock,
+    /// How its frames are to be read for how long they last; `None` for video.
+    sound: Option<AudioConfig>,
     /// Source time, in milliseconds, of the epoch's start.
     origin: i64,
     /// Milliseconds by which decode times are moved on and offsets reduced; not known before its first picture
@@ -104,6 +112,23 @@ impl Timeline {
         self.tracks.iter().find(|time| time.id == self.lead)?.now(at)
     }
 
+    /// When the leader's last frame arrived.
+    pub(super) fn heard(&self) -> Option<Instant> {
+        self.tracks.iter().find(|time| time.id == self.lead)?.last.map(|(_, arrival)| arrival)
+    }
+
+    /// Wall time of `source` milliseconds of the leader's clock, by the same mapping as the segments' dates, when
+    /// that is near its last frame; else of `at`: what a source says of another time it cannot mean.
+    pub(super) fn date_of(&self, source: i64, at: Instant) -> Option<WallTime> {
+        let lead = self.tracks.iter().find(|time| time.id == self.lead)?;
+        let since_epoch = lead.now(at)?.micros().saturating_sub(self.epoch.media.micros());
+        let said = source.saturating_sub(lead.origin).saturating_mul(1_000);
+        let near = (-CUE_BEHIND..=CUE_AHEAD).contains(&said.saturating_sub(since_epoch));
+        let micros = if near && self.jumped.is_none() { said } else { since_epoch };
+        // What comes before the first picture belongs to it.
+        Some(self.epoch.wall.plus_micros(micros.max(0)))
+    }
+
     /// When the leader's frame that ends at `media` should have arrived, by its last one.
     pub(super) fn arrival_of(&self, media: Ticks) -> Option<Instant> {
         let lead = self.tracks.iter().find(|time| time.id == self.lead)?;
@@ -153,7 +178,11 @@ impl Timeline {
                 };
                 let delay = delay_of(track.id);
                 let clock = Clock::new(scale, grid);
-                TrackTime { id: track.id, scale, clock, origin, delay, last: None, stray: None }
+                let sound = match &track.config {
+                    CodecConfig::Video(_) => None,
+                    CodecConfig::Audio(audio) => Some(audio.clone()),
+                };
+                TrackTime { id: track.id, scale, clock, sound, origin, delay, last: None, stray: None }
             })
             .collect();
     }
@@ -174,6 +203,10 @@ impl Timeline {
             return None;
         }
         let at = time.at(source, base);
+        // A frame that its own codec cannot measure lasts as long as the one before it.
+        if let Some(Ok(samples)) = time.sound.as_ref().map(|sound| codec::samples(sound, &frame.payload)) {
+            time.clock.lasting(samples.into());
+        }
         let place = if time.jumps(at, source, frame.arrival) {
             if time.stray.is_some_and(|(_, agreed)| agreed >= AGREE) {
                 self.jumped = Some(frame.track);

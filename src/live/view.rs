@@ -133,3 +133,29 @@ impl Memo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn of_many_who_ask_at_once_one_makes_what_all_are_handed() {
+        let (memo, start, made) = (Memo::default(), Barrier::new(64), AtomicUsize::new(0));
+        let ask = || {
+            start.wait();
+            memo.get(3, || {
+                made.fetch_add(1, Ordering::Relaxed);
+                Bytes::from(vec![7; 100])
+            })
+        };
+        let all: Vec<Bytes> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..64).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(made.into_inner(), 1);
+        assert!(all.iter().all(|one| one.as_ptr() == all[0].as_ptr()));
+    }
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::constants::Constants;
+use super::cues::Cues;
 use super::error::{Error, Notice};
 use super::generation::Generation;
 use super::position::Report;
@@ -16,12 +17,13 @@ use super::ring::{Bounds, PartRing, Rendition};
 use super::settle::Settled;
 use super::timeline::Timeline;
 use crate::media::{
-    CodecConfig, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
+    CodecConfig, Cue, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
 };
 use crate::packager::{Geometry, Packager, Sealed};
 
-/// Encoders and networks hiccup; below a second it is not worth a gap.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// Encoders and networks hiccup; below this it is not worth a gap. With the half second of the part that is waited
+/// for it is less than players keep from the end (PART-HOLD-BACK).
+const LEAST_PATIENCE: Duration = Duration::from_millis(750);
 /// A source whose bursts are further apart than this cannot be low latency.
 const MOST_PATIENCE: Duration = Duration::from_secs(5);
 /// Late frames of followers that are kept for the leader's: a few seconds of sound.
@@ -36,20 +38,25 @@ pub(super) struct Writer {
     rates: Rates,
     /// New configurations that wait for a keyframe to begin an epoch.
     pending: Vec<Track>,
-    /// Whether a new source has taken over and its first keyframe is awaited.
+    /// Whether its source is gone, and the first keyframe of the next one is awaited.
     rejoin: bool,
     /// When the last frame came.
     heard: Instant,
-    /// How late a part may be before a gap takes its place.
+    /// How late a part may be before a gap takes its place, while there is a source.
     patience: Duration,
+    /// How long after the last segment the next one must be out.
+    hurry: Duration,
     /// The longest silence since the last frame that was in time.
     silence: Duration,
     /// Frames of followers that wait for a late leader.
     late: Vec<Frame>,
     /// Renditions that have just left the ladder.
     astray: Vec<TrackId>,
+    /// What the source said of moments.
+    cues: Cues,
     playable: bool,
     told_long_gop: bool,
+    told_cues: bool,
 }
 
 impl Writer {
@@ -89,7 +96,7 @@ impl Writer {
                 PartRing::new(constants, rates.of(track.id), bounds)
             })
             .collect();
-        let geometry_target = geometry.part_target;
+        let (part_target, target_duration) = (geometry.part_target, geometry.target_duration);
         let packager =
             Packager::new(&settings.packager, geometry, &tracks, |id| rates.of(id), timeline.epoch())?;
         let pending = Vec::new();
@@ -102,12 +109,15 @@ impl Writer {
             pending,
             rejoin: false,
             heard: first.arrival,
-            patience: geometry_target.max(LEAST_PATIENCE),
+            patience: part_target.max(LEAST_PATIENCE),
+            hurry: longest_wait(target_duration),
             silence: Duration::ZERO,
             late: Vec::new(),
             astray: Vec::new(),
+            cues: Cues::default(),
             playable: false,
             told_long_gop: false,
+            told_cues: false,
         })
     }
 
@@ -121,13 +131,17 @@ impl Writer {
         self.rings.iter().map(|ring| Arc::clone(ring.rendition())).collect()
     }
 
-    pub(super) fn configure(&mut self, track: Track, notices: &mut Vec<Notice>) {
+    pub(super) fn configure(&mut self, track: Track, now: Instant, notices: &mut Vec<Notice>) {
         self.pending.retain(|pending| pending.id != track.id);
-        match self.tracks.iter().find(|known| known.id == track.id) {
-            None => notices.push(Notice::LateTrack(track.id)),
-            Some(known) if known.config != track.config => self.pending.push(track),
-            Some(_) => {}
+        let Some(known) = self.tracks.iter().find(|known| known.id == track.id) else {
+            return notices.push(Notice::LateTrack(track.id));
+        };
+        // One that cannot be packaged is refused when its first keyframe comes.
+        let _unfit = self.packager.announce(&track);
+        if known.config != track.config {
+            self.pending.push(track);
         }
+        self.take_sealed(now);
     }
 
     pub(super) fn push(&mut self, frame: Frame, now: Now, notices: &mut Vec<Notice>) -> Result<(), Error> {
@@ -136,7 +150,24 @@ impl Writer {
         if self.packager.starved() && !self.rejoin && self.timeline.is_before(&frame, self.packager.end()) {
             return self.come_late(frame, silence, now, notices);
         }
+        if frame.track == self.timeline.lead() && !self.late.is_empty() {
+            // The leader had nothing to send: what others sent meanwhile was no later than it should be.
+            let late = std::mem::take(&mut self.late);
+            late.into_iter().try_for_each(|frame| self.take_in(frame, now, notices))?;
+        }
         self.take_in(frame, now, notices)
+    }
+
+    /// Takes what the source says of a moment. Readers see it with the next part: a state never changes.
+    pub(super) fn cue(&mut self, cue: Cue, now: Now, notices: &mut Vec<Notice>) {
+        // A source that has not begun has no clock that is known.
+        let source = if self.rejoin { i64::MIN } else { cue.at };
+        let start = self.timeline.date_of(source, now.mono).unwrap_or(now.wall);
+        let msn = self.rings.iter().map(PartRing::next_msn).max().unwrap_or(1);
+        if !self.cues.add(cue, start, msn) && !self.told_cues {
+            self.told_cues = true;
+            notices.push(Notice::TooManyCues);
+        }
     }
 
     /// A frame whose place a gap has taken: the source lost no media but time. It goes on in a new epoch,
@@ -162,7 +193,7 @@ impl Writer {
         self.timeline.reach(self.packager.end());
         self.timeline.shift(&self.tracks, &self.rates, &frame);
         self.packager.begin_epoch(self.timeline.epoch(), &[])?;
-        self.take_sealed();
+        self.take_sealed(now.mono);
         self.take_in(frame, now, notices)?;
         std::mem::take(&mut self.late).into_iter().try_for_each(|frame| self.take_in(frame, now, notices))
     }
@@ -185,14 +216,17 @@ impl Writer {
             self.told_long_gop = true;
             notices.push(Notice::LongGop { millis: gop.micros() / 1_000 });
         }
-        self.take_sealed();
+        self.take_sealed(now.mono);
         notices.extend(self.astray.drain(..).map(Notice::Misaligned));
         Ok(())
     }
 
     fn begin_epoch(&mut self, first: &Frame, now: Now, notices: &mut Vec<Notice>) -> Result<(), Error> {
         let changed = std::mem::take(&mut self.pending);
-        if !std::mem::take(&mut self.rejoin) {
+        if std::mem::take(&mut self.rejoin) {
+            // Time went on without a source: the new one's begins where it is now, not at the last whole part.
+            self.timeline.now(now.mono).into_iter().for_each(|media| self.packager.break_off(media));
+        } else {
             notices.extend(self.timeline.jumped().map(Notice::ClockJump));
         }
         notices.extend(changed.iter().map(|track| Notice::NewConfig(track.id)));
@@ -207,16 +241,20 @@ impl Writer {
         self.timeline.reach(self.packager.end());
         self.timeline.begin(&self.tracks, &self.rates, first, now.wall);
         self.packager.begin_epoch(self.timeline.epoch(), &changed)?;
-        self.take_sealed();
+        self.take_sealed(now.mono);
         Ok(())
     }
 
-    /// Lets another source go on where the last one stopped, in a new epoch from its first keyframe.
-    pub(super) fn rejoin(&mut self) {
+    /// Its source is gone: nothing more of it is waited for. Another one goes on where it stopped, in a new epoch
+    /// from its first keyframe.
+    pub(super) fn lose(&mut self, now: Instant) {
         self.rejoin = true;
+        self.packager.hurry();
+        self.packager.retract();
         self.pending.clear();
         self.late.clear();
         self.told_long_gop = false;
+        self.take_sealed(now);
     }
 
     /// When the last frame came.
@@ -224,43 +262,70 @@ impl Writer {
         self.heard
     }
 
-    /// When the next part must be out, come what may: so long after it would have been complete that its
-    /// frames are more likely lost than late, and not so long that players give up waiting.
+    /// When the next part or segment must be out, come what may: a part so long after it would have been complete
+    /// that its frames are more likely lost than late, a segment as RFC 8216bis §6.2.1 has it.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = self.packager.due()?;
-        self.timeline.arrival_of(due).map(|at| at + self.patience)
+        let due = Ticks::new(due.micros().saturating_add(self.lateness()), Timescale::MICROS);
+        let segments = self.rings.iter().filter_map(PartRing::closed).map(|at| at + self.hurry);
+        let others = self.timeline.heard().filter(|_| self.packager.lags()).map(|at| at + self.patience);
+        self.timeline.arrival_of(due).into_iter().chain(others).chain(segments).min()
     }
 
-    /// Publishes gaps for the parts that are overdue at `now`.
+    /// How much later than it should be complete a part is given up, in microseconds. With no source that is when
+    /// its last frame should have come, a frame before it should end: the last part did not wait longer either.
+    fn lateness(&self) -> i64 {
+        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let frame = || self.rates.of(self.timeline.lead()).map_or(0, |rate| rate.span(1, Timescale::MICROS));
+        if self.rejoin { frame().saturating_neg() } else { micros(self.patience) }
+    }
+
+    /// Publishes gaps for the parts that are overdue at `now`, and ends segments that are.
     pub(super) fn tick(&mut self, now: Instant) {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
-        if let Some(media) = self.timeline.now(now) {
-            let patience = i64::try_from(self.patience.as_micros()).unwrap_or(i64::MAX);
-            let overdue = media.micros().saturating_sub(patience);
-            self.packager.starve(Ticks::new(overdue, Timescale::MICROS));
-            self.take_sealed();
+        let Some(media) = self.timeline.now(now) else { return };
+        let overdue = media.micros().saturating_sub(self.lateness());
+        self.packager.starve(Ticks::new(overdue, Timescale::MICROS));
+        if self.timeline.heard().is_some_and(|at| at + self.patience <= now) {
+            // Nothing of the leader comes, nor what others lack before its last cut.
+            self.packager.hurry();
         }
+        self.take_sealed(now);
+        let (hurry, lead) = (self.hurry, self.timeline.lead());
+        let overdue = |ring: &&mut PartRing| ring.closed().is_some_and(|at| at + hurry <= now);
+        let late: Vec<_> = self.rings.iter_mut().filter(overdue).collect();
+        if late.is_empty() {
+            return;
+        }
+        if late.iter().any(|ring| ring.id() == lead) {
+            self.packager.break_off(media);
+        } else {
+            self.packager.hurry();
+        }
+        // Whether or not there was anything to close: it is not to be tried again at once.
+        late.into_iter().for_each(|ring| ring.excuse(now));
+        self.take_sealed(now);
     }
 
-    pub(super) fn end(&mut self) {
+    pub(super) fn end(&mut self, now: Instant) {
         self.packager.finish();
-        self.take_sealed();
+        self.take_sealed(now);
         self.rings.iter_mut().for_each(PartRing::end);
     }
 
-    fn take_sealed(&mut self) {
+    fn take_sealed(&mut self, now: Instant) {
         while let Some(sealed) = self.packager.pull() {
             let track = sealed.track();
             let opened = match &sealed {
                 Sealed::Opened(_, head) if !head.independent => Some(head.msn),
-                Sealed::Opened(..) | Sealed::Part(..) | Sealed::Segment(..) => None,
+                Sealed::Opened(..) | Sealed::Part(..) | Sealed::Segment(..) | Sealed::NextInit(..) => None,
             };
             let lead = self.rings.iter().find(|ring| ring.id() == self.timeline.lead());
             let astray = opened.filter(|msn| lead.and_then(|lead| lead.independent(*msn)) == Some(true));
             let Some(ring) = self.rings.iter_mut().find(|ring| ring.id() == track) else { continue };
-            ring.apply(sealed);
+            ring.apply(sealed, now);
             if let Some(msn) = astray.filter(|_| track.kind == TrackKind::Video)
                 && ring.misalign(msn)
             {
@@ -269,23 +334,41 @@ impl Writer {
         }
     }
 
+    /// Lets the cues go that are over in every rendition.
+    fn settle_cues(&mut self) {
+        let starts: Option<Vec<_>> = self.rings.iter().map(PartRing::starts).collect();
+        let Some(start) = starts.and_then(|starts| starts.into_iter().min()) else { return };
+        if !self.cues.is_empty() {
+            let next = self.rings.iter().map(PartRing::next_msn).max().unwrap_or(1);
+            let kept = self.rings.iter().map(PartRing::kept_from).min().unwrap_or(0);
+            self.cues.settle(start, next, kept);
+        }
+    }
+
     /// Shows readers every rendition that changed, each with where the others are.
     pub(super) fn publish(&mut self, generation: &Generation) {
         if !self.rings.iter().any(PartRing::dirty) {
             return;
         }
+        self.settle_cues();
         let at: Vec<_> = self.rings.iter().map(|ring| (ring.id(), ring.last())).collect();
         for ring in self.rings.iter_mut().filter(|ring| ring.dirty()) {
             let id = ring.id();
             let others = at.iter().filter(|(track, _)| *track != id);
             let reports = others.filter_map(|(track, last)| Some(Report { track: *track, last: (*last)? }));
-            ring.publish(reports.collect());
+            ring.publish(reports.collect(), Arc::clone(self.cues.shown()));
         }
         if !self.playable && generation.playable() {
             self.playable = true;
             generation.wake();
         }
     }
+}
+
+/// How long after a segment the next one may come: 1.5 target durations (RFC 8216bis §6.2.1), less what a busy
+/// machine and the way to the player take.
+fn longest_wait(target_duration: u32) -> Duration {
+    Duration::from_secs(target_duration.into()) * 29 / 20
 }
 
 /// The rate at which sound comes, where it leads: frames of a fixed number of samples.

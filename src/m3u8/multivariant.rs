@@ -7,7 +7,7 @@ use m3u8_rs::{
     Resolution, VariantStream,
 };
 
-use crate::media::FrameRate;
+use crate::media::{FrameRate, VideoRange};
 
 /// A multivariant playlist (§4.4.6).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,6 +52,8 @@ pub struct Variant {
     pub resolution: Option<(u32, u32)>,
     /// FRAME-RATE; `None` without video, or not measured yet.
     pub frame_rate: Option<FrameRate>,
+    /// VIDEO-RANGE; `None` is taken for SDR.
+    pub video_range: Option<VideoRange>,
     /// Whether the audio group belongs to it: AUDIO.
     pub audio: bool,
 }
@@ -69,6 +71,8 @@ pub struct IFrames {
     pub codecs: String,
     /// RESOLUTION: width and height in pixels.
     pub resolution: (u32, u32),
+    /// VIDEO-RANGE; `None` is taken for SDR.
+    pub video_range: Option<VideoRange>,
 }
 
 impl Multivariant {
@@ -117,10 +121,9 @@ impl Audio {
 impl Variant {
     fn tag(&self) -> VariantStream {
         // The crate prints its own `frame_rate` as a bare float ("30", "29.97002997002997"); three
-        // decimals are wanted (§4.4.6.2), so it goes in as text. With one entry the map has one order.
-        let frame_rate = self.frame_rate.map(|rate| {
-            HashMap::from([("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(thousandths(rate)))])
-        });
+        // decimals are wanted (§4.4.6.2), so it goes in as text.
+        let rate = self.frame_rate.map(|rate| ("FRAME-RATE", thousandths(rate)));
+        let range = self.video_range.map(|range| ("VIDEO-RANGE", word(range).to_owned()));
         VariantStream {
             uri: self.uri.clone(),
             bandwidth: self.bandwidth,
@@ -129,7 +132,7 @@ impl Variant {
             resolution: self
                 .resolution
                 .map(|(width, height)| Resolution { width: width.into(), height: height.into() }),
-            other_attributes: frame_rate,
+            other_attributes: further([rate, range]),
             audio: self.audio.then(|| Multivariant::AUDIO_GROUP.to_owned()),
             // Said on every variant, or Apple's players show a caption menu with nothing in it.
             closed_captions: Some(ClosedCaptionGroupId::None),
@@ -149,9 +152,32 @@ impl IFrames {
             average_bandwidth: Some(self.average_bandwidth),
             codecs: Some(quotable(&self.codecs)),
             resolution: Some(Resolution { width: width.into(), height: height.into() }),
+            other_attributes: further([
+                self.video_range.map(|range| ("VIDEO-RANGE", word(range).to_owned())),
+                None,
+            ]),
             ..VariantStream::default()
         }
     }
+}
+
+/// VIDEO-RANGE's word for it.
+fn word(range: VideoRange) -> &'static str {
+    match range {
+        VideoRange::Sdr => "SDR",
+        VideoRange::Hlg => "HLG",
+        VideoRange::Pq => "PQ",
+    }
+}
+
+/// Attributes that the crate does not know. Its map of them has no order of its own: with one entry it has one, so
+/// the second attribute goes in behind the first one's value.
+fn further(attributes: [Option<(&str, String)>; 2]) -> Option<HashMap<String, QuotedOrUnquoted>> {
+    let (name, value) = attributes.into_iter().flatten().reduce(|(name, mut text), (second, value)| {
+        text.extend([",", second, "=", &value]);
+        (name, text)
+    })?;
+    Some(HashMap::from([(name.to_owned(), QuotedOrUnquoted::Unquoted(value))]))
 }
 
 /// Frames per second with three decimals, rounded to the nearest.
@@ -180,6 +206,7 @@ mod tests {
             codecs: vec!["avc1.64001f".into(), "mp4a.40.2".into()],
             resolution: Some((1_280, 720)),
             frame_rate: FrameRate::new(30_000, 1_001),
+            video_range: None,
             audio: true,
         }
     }
@@ -206,6 +233,7 @@ mod tests {
                 average_bandwidth: 300_000,
                 codecs: "avc1.64001f".into(),
                 resolution: (1_280, 720),
+                video_range: None,
             }],
         };
         assert_eq!(
@@ -219,6 +247,20 @@ mod tests {
              #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=400000,AVERAGE-BANDWIDTH=300000,CODECS=\"avc1.64001f\",\
              RESOLUTION=1280x720,URI=\"/live/main/0123456789ab/v0/iframe.m3u8\"\n"
         );
+    }
+
+    #[test]
+    fn the_range_of_high_dynamic_range_is_printed() {
+        let i_frames = IFrames { video_range: Some(VideoRange::Hlg), ..IFrames::default() };
+        let variants = vec![
+            Variant { video_range: Some(VideoRange::Pq), ..video() },
+            Variant { video_range: Some(VideoRange::Sdr), frame_rate: None, ..video() },
+        ];
+        let text = Multivariant { variants, i_frames: vec![i_frames], ..Default::default() }.render();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("STREAM-INF")).collect();
+        assert!(lines[0].contains(",FRAME-RATE=29.970,VIDEO-RANGE=PQ,AUDIO="), "{text}");
+        assert!(lines[1].contains(",VIDEO-RANGE=SDR,") && !lines[1].contains("FRAME-RATE"), "{text}");
+        assert!(lines[2].contains(",VIDEO-RANGE=HLG"), "{text}");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct HttpLimits {
     pub idle: Duration,
     /// A response that makes no progress: the reader is gone.
     pub write_stall: Duration,
+    /// A response from its first byte to its last, however it is read: a segment that takes longer is no use to a
+    /// player, and keeps memory that the ring has let go.
+    pub body_time: Duration,
     /// HTTP/2 streams of one connection.
     pub h2_streams: u32,
     /// HTTP/2 header list, decoded.
@@ -27,6 +30,8 @@ pub struct HttpLimits {
     pub h2_send_buffer: usize,
     /// HTTP/2 resets waiting to be accepted.
     pub h2_pending_resets: usize,
+    /// Bytes of HTTP/2 frames that are no requests, as `server::unasked` counts them.
+    pub h2_unasked: usize,
     /// HTTP/2 ping interval and its answer's time.
     pub h2_ping: (Duration, Duration),
     /// Held requests of one connection.
@@ -67,10 +72,12 @@ impl Default for HttpLimits {
             head_time: Duration::from_secs(5),
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(10),
+            body_time: Duration::from_secs(60),
             h2_streams: 64,
             h2_header_list: 16 * 1_024,
             h2_send_buffer: 64 * KIB,
             h2_pending_resets: 20,
+            h2_unasked: 256 * KIB,
             h2_ping: (Duration::from_secs(20), Duration::from_secs(10)),
             holds_per_connection: 16,
             holds_per_address: 256,

@@ -4,6 +4,8 @@
 //! Time: integers in a stated timescale; nothing here reads a clock.  Memory: payloads are shared `Bytes`.  Spec: none.
 
 mod audio;
+mod colour;
+mod cue;
 mod date_range;
 mod frame;
 mod limits;
@@ -15,6 +17,8 @@ mod video;
 mod wall;
 
 pub use self::audio::{AudioCodec, AudioConfig};
+pub use self::colour::{Colour, VideoRange};
+pub use self::cue::{Cue, Splice, SpliceKind};
 pub use self::date_range::DateRange;
 pub use self::frame::{Frame, TrackId, TrackKind};
 pub use self::limits::{CodecLimits, Limits, RingLimits, RtmpLimits};
@@ -22,5 +26,5 @@ pub use self::limits_http::{HttpLimits, TlsLimits};
 pub use self::name::{NameError, StreamName};
 pub use self::time::{Ticks, Timescale, Unroll, rescale};
 pub use self::track::{CodecConfig, Track};
-pub use self::video::{Colour, FrameRate, VideoCodec, VideoConfig};
+pub use self::video::{FrameRate, VideoCodec, VideoConfig};
 pub use self::wall::{Now, WallTime};

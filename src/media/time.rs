@@ -13,6 +13,8 @@ impl Timescale {
     pub const MICROS: Self = Self::constant(1_000_000);
     /// The clock of every video track.
     pub const VIDEO: Self = Self::constant(90_000);
+    /// The clock of Opus, whatever rate was coded.
+    pub const OPUS: Self = Self::constant(48_000);
 
     const fn constant(per_second: u32) -> Self {
         match NonZeroU32::new(per_second) {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::colour::Colour;
 use super::time::Timescale;
 
 /// Which video codec.
@@ -9,6 +10,12 @@ use super::time::Timescale;
 pub enum VideoCodec {
     /// H.264; the record is an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1).
     Avc,
+    /// HEVC; the record is an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 §8.3.3.1).
+    Hevc,
+    /// AV1; the record is an AV1CodecConfigurationRecord (AV1-ISOBMFF §2.3.3).
+    Av1,
+    /// VP9; the record is a VPCodecConfigurationRecord (VP codec binding), with neither version nor flags of the box.
+    Vp9,
 }
 
 /// Configuration of a video track.
@@ -30,19 +37,6 @@ pub struct VideoConfig {
     pub frame_rate: Option<FrameRate>,
     /// Colour description, when the bitstream has one.
     pub colour: Option<Colour>,
-}
-
-/// Colour description by the code points of ISO/IEC 23091-2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Colour {
-    /// Colour primaries.
-    pub primaries: u8,
-    /// Transfer characteristics.
-    pub transfer: u8,
-    /// Matrix coefficients.
-    pub matrix: u8,
-    /// Whether samples use the full range.
-    pub full_range: bool,
 }
 
 /// Frames per second as a fraction.

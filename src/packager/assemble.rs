@@ -16,6 +16,9 @@ use super::segment::SegmentHead;
 use crate::cmaf;
 use crate::media::{Frame, FrameRate, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
 
+/// The skew of a follower that is not to be waited for at all.
+const AT_ONCE: i64 = -1;
+
 /// How far, in microseconds of media time, a track may run ahead of the leader before gaps stand in for it.
 const MOST_AHEAD: i64 = 10_000_000;
 
@@ -155,9 +158,8 @@ impl Packager {
     pub fn begin_epoch(&mut self, epoch: Epoch, changed: &[Track]) -> Result<(), Error> {
         self.end_epoch(false);
         for track in changed {
-            let followers = self.followers.iter_mut().map(|follower| &mut follower.lane);
-            if let Some(lane) = followers.chain([&mut self.lead]).find(|lane| lane.id == track.id) {
-                lane.init = next_init(track, &lane.init)?;
+            if let Some(lane) = self.lanes().find(|lane| lane.id == track.id) {
+                lane.init = next_init(track, lane)?;
             }
         }
         self.epoch = epoch;
@@ -166,6 +168,26 @@ impl Packager {
         self.policy.forget();
         self.ready.extend(self.out.drain(..));
         Ok(())
+    }
+
+    /// Tells readers of the init section that `track` will need in the next epoch, or that it needs none but the
+    /// one it has.
+    pub fn announce(&mut self, track: &Track) -> Result<(), Error> {
+        let Some(lane) = self.lanes().find(|lane| lane.id == track.id) else { return Ok(()) };
+        let next = next_init(track, lane)?;
+        let next = (next.number != lane.init.number).then_some(next);
+        self.ready.push_back(Sealed::NextInit(track.id, next));
+        Ok(())
+    }
+
+    /// Takes back what was announced: the source that announced it is gone.
+    pub fn retract(&mut self) {
+        let none: Vec<_> = self.lanes().map(|lane| Sealed::NextInit(lane.id, None)).collect();
+        self.ready.extend(none);
+    }
+
+    fn lanes(&mut self) -> impl Iterator<Item = &mut Lane> {
+        self.followers.iter_mut().map(|follower| &mut follower.lane).chain([&mut self.lead])
     }
 
     /// When the open part of the leader should be complete.
@@ -185,21 +207,49 @@ impl Packager {
     /// is sealed, short as it is, and a gap follows.
     pub fn starve(&mut self, now: Ticks) {
         let now = now.to(self.lead.scale).value;
-        while let Some(start) = self.lead.part_start().filter(|start| start.saturating_add(self.span) <= now)
-        {
-            self.starved = true;
-            self.settle_end();
-            let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
-            let init = Arc::clone(&self.lead.init);
-            let head = |start| segment_head(msn, epoch, Arc::clone(&init), Ticks::new(start, scale));
-            self.lead.seal(0, head, &mut self.out);
-            let missing = start.saturating_add(self.span).saturating_sub(self.lead.chain.unwrap_or(start));
-            if missing > 0 {
-                self.lead.gap(missing, head, &mut self.out);
-            }
-            self.after_part();
+        let due = |lead: &Lane, span| lead.part_start().map(|start| start.saturating_add(span));
+        while let Some(due) = due(&self.lead, self.span).filter(|due| *due <= now) {
+            self.stand_in(due);
         }
         self.ready.extend(self.out.drain(..));
+    }
+
+    /// The same up to `now` exactly, be it a part or less; and the segment ends there.
+    pub fn break_off(&mut self, now: Ticks) {
+        self.starve(now);
+        if self.lead.chain.is_some() {
+            self.stand_in(now.to(self.lead.scale).value);
+            self.cut();
+        }
+        self.hurry();
+    }
+
+    /// Whether a track lacks something before the leader's cuts so far.
+    pub fn lags(&self) -> bool {
+        self.followers.iter().any(Follower::lags)
+    }
+
+    /// Lets no track wait any longer for what it lacks before the leader's cuts so far.
+    pub fn hurry(&mut self) {
+        for follower in &mut self.followers {
+            follower.advance(self.epoch, AT_ONCE, &mut self.out);
+        }
+        self.ready.extend(self.out.drain(..));
+    }
+
+    /// Ends the leader's part at `due`, or later if there is more of it: what is missing is a gap.
+    fn stand_in(&mut self, due: i64) {
+        self.settle_end();
+        let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
+        let init = Arc::clone(&self.lead.init);
+        let head = |start| segment_head(msn, epoch, Arc::clone(&init), Ticks::new(start, scale));
+        self.lead.seal(0, head, &mut self.out);
+        let missing = due.saturating_sub(self.lead.chain.unwrap_or(due));
+        if missing > 0 {
+            self.starved = true;
+            self.lead.gap(missing, head, &mut self.out);
+        }
+        self.after_part();
     }
 
     /// Whether gaps stand where the leader's frames should be, since its last frame.
@@ -308,10 +358,9 @@ impl Packager {
         let Some(at) = self.lead.chain else { return };
         let at = Ticks::new(at, self.lead.scale);
         for follower in &mut self.followers {
-            // While the leader starves nobody can run ahead of it: who is a part behind starves too.
-            let skew = if self.starved { self.geometry.part_span } else { self.limits.skew };
-            let skew = ticks(skew, follower.lane.scale);
+            // The leader has been waited for: who has not come until then is not waited for once more.
             let scale = follower.lane.scale;
+            let skew = if self.starved { AT_ONCE } else { ticks(self.limits.skew, scale) };
             let frame = Some(Ticks::new(self.guess, self.lead.scale).to(scale).value);
             follower.cut(Cut { at: at.to(scale).value, msn: self.msn, closes, frame });
             follower.advance(self.epoch, skew, &mut self.out);
@@ -400,10 +449,12 @@ fn first_init(track: &Track) -> Result<Arc<Init>, Error> {
 }
 
 /// A new init section only where the bytes differ: EXT-X-MAP stays where nothing changed.
-fn next_init(track: &Track, old: &Arc<Init>) -> Result<Arc<Init>, Error> {
+fn next_init(track: &Track, lane: &mut Lane) -> Result<Arc<Init>, Error> {
     let new = first_init(track)?;
-    if new.bytes == old.bytes {
-        return Ok(Arc::clone(old));
+    if let Some(same) = [&lane.init, &lane.made].into_iter().find(|old| old.bytes == new.bytes) {
+        return Ok(Arc::clone(same));
     }
-    Ok(Arc::new(Init { number: old.number.saturating_add(1), bytes: new.bytes.clone() }))
+    let number = lane.made.number.saturating_add(1);
+    lane.made = Arc::new(Init { number, bytes: new.bytes.clone() });
+    Ok(Arc::clone(&lane.made))
 }

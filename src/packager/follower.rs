@@ -80,6 +80,11 @@ impl Follower {
         self.cuts.push_back(cut);
     }
 
+    /// Whether a cut waits for frames.
+    pub(super) fn lags(&self) -> bool {
+        !self.cuts.is_empty()
+    }
+
     /// Seals up to every cut that the frames have reached, or that lies `skew` behind the newest one.
     pub(super) fn advance(&mut self, epoch: Epoch, skew: i64, out: &mut Vec<Sealed>) {
         let newest = self.cuts.back().map_or(0, |cut| cut.at);

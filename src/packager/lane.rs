@@ -46,6 +46,8 @@ pub(super) struct Lane {
     /// PART-TARGET in ticks: no part is longer.
     pub(super) target: i64,
     pub(super) init: Arc<Init>,
+    /// The init section made last, whether or not a segment came to need it: no number means two of them.
+    pub(super) made: Arc<Init>,
     /// Where the next sample starts; `None` before the first of an epoch.
     pub(super) chain: Option<i64>,
     pub(super) waiting: Vec<Placed>,
@@ -62,6 +64,7 @@ impl Lane {
             id,
             scale,
             target,
+            made: Arc::clone(&init),
             init,
             chain: None,
             waiting: Vec::new(),

@@ -42,6 +42,9 @@ pub struct Part {
 /// One thing the packager finished, in the order readers may see it.
 #[derive(Debug, Clone)]
 pub enum Sealed {
+    /// The init section that the next segment will need is known, and another than this one's; or that has come to
+    /// nothing.
+    NextInit(TrackId, Option<Arc<Init>>),
     /// A segment of this rendition began.
     Opened(TrackId, SegmentHead),
     /// A part of the open segment is complete.
@@ -54,7 +57,10 @@ impl Sealed {
     /// The rendition it belongs to.
     pub fn track(&self) -> TrackId {
         match self {
-            Self::Opened(track, _) | Self::Part(track, _) | Self::Segment(track, _) => *track,
+            Self::NextInit(track, _)
+            | Self::Opened(track, _)
+            | Self::Part(track, _)
+            | Self::Segment(track, _) => *track,
         }
     }
 }

@@ -173,11 +173,14 @@ impl Client {
         let payload = &due.sample.payload;
         // 32 bits of milliseconds wrap after 49.7 days, as the protocol has it.
         self.last = due.dts as u32;
-        let (kind, body) = match due.track.kind {
-            TrackKind::Video => {
-                (kind::VIDEO, mux::video_frame(Form::Legacy, due.cts, due.sample.key, payload))
+        let (kind, body) = match self.config(due.track.kind) {
+            Some(CodecConfig::Video(video)) => {
+                (kind::VIDEO, mux::video_frame(Form::Legacy, video.codec, due.cts, due.sample.key, payload))
             }
-            TrackKind::Audio => (kind::AUDIO, mux::audio_frame(Form::Legacy, payload)),
+            Some(CodecConfig::Audio(audio)) => {
+                (kind::AUDIO, mux::audio_frame(Form::Legacy, audio.codec, payload))
+            }
+            None => return Ok(()),
         };
         self.wire.message(kind, self.stream, self.last, body)
     }
@@ -188,8 +191,9 @@ impl Client {
     /// [`Error::Unsendable`], which cannot be helped.
     pub fn unpublish(&mut self) -> Result<(), Error> {
         let state = std::mem::replace(&mut self.state, State::Over);
-        if state == State::Live && self.clip.tracks().iter().any(|t| t.track.id.kind == TrackKind::Video) {
-            self.wire.message(kind::VIDEO, self.stream, self.last, mux::video_end(Form::Legacy))?;
+        if let (State::Live, Some(CodecConfig::Video(video))) = (state, self.config(TrackKind::Video)) {
+            let end = mux::video_end(Form::Legacy, video.codec);
+            self.wire.message(kind::VIDEO, self.stream, self.last, end)?;
         }
         if matches!(state, State::Live | State::Asking) {
             let name = Value::String(self.target.name());
@@ -198,6 +202,11 @@ impl Client {
             self.wire.command(0, "deleteStream", 7.0, &[Value::Null, stream])?;
         }
         Ok(())
+    }
+
+    /// The configuration of the clip's track of a kind.
+    fn config(&self, kind: TrackKind) -> Option<&CodecConfig> {
+        self.clip.tracks().iter().map(|track| &track.track).find(|t| t.id.kind == kind).map(|t| &t.config)
     }
 
     /// What the conversation is waiting for, in words.
@@ -337,8 +346,14 @@ impl Client {
         self.wire.message(kind::DATA, self.stream, 0, metadata::body(clip.tracks().iter()))?;
         for ClipTrack { track, .. } in clip.tracks() {
             let (kind, body) = match &track.config {
-                CodecConfig::Video(video) => (kind::VIDEO, mux::video_start(Form::Legacy, &video.record)),
-                CodecConfig::Audio(audio) => (kind::AUDIO, mux::audio_start(Form::Legacy, &audio.record)),
+                CodecConfig::Video(video) => {
+                    (kind::VIDEO, mux::video_start(Form::Legacy, video.codec, &video.record))
+                }
+                CodecConfig::Audio(audio) => {
+                    let start = mux::audio_start(Form::Legacy, audio.codec, &audio.record);
+                    let Some(start) = start else { continue };
+                    (kind::AUDIO, start)
+                }
             };
             self.wire.message(kind, self.stream, 0, body)?;
         }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::error::ClipError;
 use super::{flv_file, mp4};
 use crate::codec;
-use crate::media::{CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind};
+use crate::media::{
+    AudioConfig, CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, VideoCodec,
+};
 
 /// One access unit of a clip. Its times count in its track's timescale.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,30 +135,47 @@ pub(super) struct RawTrack {
 /// A codec and its configuration record.
 #[derive(Debug)]
 pub(super) enum Coding {
-    /// An AVCDecoderConfigurationRecord.
-    Avc(Bytes),
-    /// An AudioSpecificConfig.
-    Aac(Bytes),
+    /// A video codec's configuration record.
+    Video(VideoCodec, Bytes),
+    /// A track of sound, its record looked at.
+    Sound(AudioConfig),
 }
 
 impl Coding {
-    pub(super) fn is_video(&self) -> bool {
-        matches!(self, Self::Avc(_))
+    /// AAC by its AudioSpecificConfig.
+    pub(super) fn aac(record: Bytes) -> Result<Self, ClipError> {
+        let config = codec::aac::Config::parse(record, &CodecLimits::default());
+        let refused = |source| ClipError::Config { place: "AAC configuration", source };
+        Ok(Self::Sound(config.map_err(refused)?.into_audio()))
     }
 
-    fn config(self, limits: &CodecLimits) -> Result<CodecConfig, ClipError> {
+    pub(super) fn is_video(&self) -> bool {
+        matches!(self, Self::Video(..))
+    }
+
+    /// The configuration; of some codecs it takes a key frame among `samples` to know it.
+    fn config(self, samples: &[Sample], limits: &CodecLimits) -> Result<CodecConfig, ClipError> {
         let refused = |place| move |source| ClipError::Config { place, source };
         Ok(match self {
-            Self::Avc(record) => {
-                let config =
-                    codec::avc::Config::parse(record, limits).map_err(refused("H.264 configuration"))?;
-                CodecConfig::Video(config.into_video())
+            Self::Video(codec, record) => {
+                let refused = refused(match codec {
+                    VideoCodec::Avc => "H.264 configuration",
+                    VideoCodec::Hevc => "HEVC configuration",
+                    VideoCodec::Av1 => "AV1 configuration",
+                    VideoCodec::Vp9 => "VP9 configuration",
+                });
+                let mut video = codec::Video::parse(codec, record, limits).map_err(refused)?;
+                if video.config().is_none() {
+                    let key = samples.iter().find(|sample| sample.key);
+                    let key = key.ok_or(ClipError::damaged("video track", "has no key frame"))?;
+                    video.take(key.payload.clone(), true, limits).map_err(refused)?;
+                }
+                let config = video.config().cloned();
+                CodecConfig::Video(
+                    config.ok_or(ClipError::damaged("first key frame", "describes no picture"))?,
+                )
             }
-            Self::Aac(record) => {
-                let config =
-                    codec::aac::Config::parse(record, limits).map_err(refused("AAC configuration"))?;
-                CodecConfig::Audio(config.into_audio())
-            }
+            Self::Sound(config) => CodecConfig::Audio(config),
         })
     }
 }
@@ -190,7 +209,7 @@ impl RawTrack {
             sample.cts = sample.cts.saturating_sub(lowest);
         }
         let id = TrackId { kind, index: 0 };
-        let track = Track { id, config: self.coding.config(limits)? };
+        let track = Track { id, config: self.coding.config(&samples, limits)? };
         Ok((!samples.is_empty()).then_some(ClipTrack { track, scale: self.scale, samples }))
     }
 }
@@ -251,7 +270,7 @@ mod tests {
     #[test]
     fn negative_composition_offsets_become_earlier_decode_times() {
         // A real AudioSpecificConfig (AAC-LC, 48 kHz, stereo); the offsets are what is tested.
-        let coding = Coding::Aac(Bytes::from_static(&[0x11, 0x90]));
+        let coding = Coding::aac(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let scale = Timescale::MILLIS;
         let edit = Edit { start: 10, delay: 40, length: None };
         let raw =

@@ -39,7 +39,7 @@ pub enum ClipError {
         source: mp4_atom::Error,
     },
     /// The track's codec cannot be published over RTMP by this version.
-    #[error("{place}: codec '{codec}' is not supported (H.264 and AAC are)")]
+    #[error("{place}: codec '{codec}' is not supported")]
     Codec {
         /// The box or field.
         place: &'static str,

@@ -8,17 +8,18 @@ use bytes::Bytes;
 use super::clip::{Coding, Edit, RawTrack, Sample};
 use super::error::{ClipError, FourChars};
 use super::mp4::MAX_SAMPLES;
-use crate::codec;
-use crate::flv::{File, FourCc, Packet, PacketKind, Tag, TagKind};
-use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, rescale};
+use crate::codec::{self, Sound};
+use crate::flv::{self, File, FourCc, Packet, PacketKind, Tag, TagKind};
+use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, VideoCodec, rescale};
 
 /// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
 const FINE: u32 = 1_000;
+const CHANGES: &str = "the codec configuration changes, which cannot be published";
 
 /// The first video and the first audio track of `file`.
 pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
-    let mut video = Gathered::new("video tag", FourCc::AVC);
-    let mut audio = Gathered::new("audio tag", FourCc::AAC);
+    let mut video = Gathered::new("video tag");
+    let mut audio = Gathered::new("audio tag");
     let tags = File::open(file.clone()).map_err(|source| ClipError::Tag { place: "FLV header", source })?;
     for tag in tags {
         let tag = tag.map_err(|source| ClipError::Tag { place: "FLV tag", source })?;
@@ -28,7 +29,11 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
             TagKind::Script => continue,
         };
         let place = track.place;
-        let parsed = Tag::parse(tag.kind, tag.body).map_err(|source| ClipError::Tag { place, source })?;
+        let parsed = match Tag::parse(tag.kind, tag.body) {
+            // A frame of no bytes: ffmpeg ends FLAC with one.
+            Err(flv::Error::Truncated { field: "video frame" | "audio frame" | "coded frames" }) => continue,
+            parsed => parsed.map_err(|source| ClipError::Tag { place, source })?,
+        };
         if let Tag::Video(packets) | Tag::Audio(packets) = parsed {
             let time = track.clock.push(tag.time);
             // Further tracks of a multitrack file are not published.
@@ -36,49 +41,60 @@ pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
         }
     }
     let mut tracks = Vec::new();
-    tracks.extend(video.settle(Coding::Avc)?);
-    tracks.extend(audio.settle(Coding::Aac)?);
+    tracks.extend(video.settle()?);
+    tracks.extend(audio.settle()?);
     Ok(tracks)
 }
 
 /// One track as its tags come by.
 struct Gathered {
     place: &'static str,
-    codec: FourCc,
     clock: Unroll,
-    record: Option<Bytes>,
+    /// What its first packet says it is.
+    source: Option<Source>,
     /// In milliseconds.
     samples: Vec<Sample>,
 }
 
+/// What is known of a track's coding.
+enum Source {
+    /// Its configuration record, once it has come.
+    Video(VideoCodec, Option<Bytes>),
+    Sound(Sound),
+}
+
 impl Gathered {
-    fn new(place: &'static str, codec: FourCc) -> Self {
-        Self { place, codec, clock: Unroll::default(), record: None, samples: Vec::new() }
+    fn new(place: &'static str) -> Self {
+        Self { place, clock: Unroll::default(), source: None, samples: Vec::new() }
     }
 
     fn take(&mut self, time: i64, packet: Packet) -> Result<(), ClipError> {
         let place = self.place;
-        match packet.kind {
-            _ if packet.codec != self.codec => {
-                Err(ClipError::Codec { place, codec: FourChars(packet.codec.0) })
+        let refused = |source| ClipError::Config { place, source };
+        let source = match &mut self.source {
+            Some(source) if source.codec() == packet.codec => source,
+            Some(_) => return Err(ClipError::damaged(place, CHANGES)),
+            None => {
+                let codec = ClipError::Codec { place, codec: FourChars(packet.codec.0) };
+                self.source.insert(Source::new(packet.codec).ok_or(codec)?)
             }
-            PacketKind::SequenceStart(record) => match &self.record {
-                Some(first) if *first != record && !self.samples.is_empty() => Err(ClipError::damaged(
-                    place,
-                    "the codec configuration changes, which cannot be published",
-                )),
-                _ => {
-                    self.record = Some(record);
-                    Ok(())
-                }
-            },
-            PacketKind::Frames { .. } if self.record.is_none() => {
+        };
+        match packet.kind {
+            PacketKind::SequenceStart(header) => {
+                let new = source.declare(header).map_err(refused)?;
+                let changes = new && !self.samples.is_empty();
+                if changes { Err(ClipError::damaged(place, CHANGES)) } else { Ok(()) }
+            }
+            PacketKind::Frames { .. } if !source.ready() => {
                 Err(ClipError::damaged(place, "comes before the codec configuration"))
             }
             PacketKind::Frames { .. } if self.samples.len() >= MAX_SAMPLES => {
                 Err(ClipError::damaged(place, "there are too many"))
             }
             PacketKind::Frames { cts, key, payload, .. } => {
+                if source.hear(&payload).map_err(refused)? && !self.samples.is_empty() {
+                    return Err(ClipError::damaged(place, CHANGES));
+                }
                 // A time that steps back cannot be sent: the frame follows the one before it at once.
                 let dts = self.samples.last().map_or(time, |last| time.max(last.dts));
                 self.samples.push(Sample { dts, cts: i64::from(cts), duration: 0, key, payload });
@@ -88,13 +104,12 @@ impl Gathered {
         }
     }
 
-    fn settle(self, coding: fn(Bytes) -> Coding) -> Result<Option<RawTrack>, ClipError> {
-        let Some(record) = self.record else { return Ok(None) };
-        let coding = coding(record);
+    fn settle(self) -> Result<Option<RawTrack>, ClipError> {
+        let Some(coding) = self.source.and_then(Source::coding) else { return Ok(None) };
         let mut samples = self.samples;
         let grid = match &coding {
-            Coding::Avc(_) => picture_grid(&samples),
-            Coding::Aac(record) => sound_grid(record)?,
+            Coding::Video(..) => picture_grid(&samples),
+            Coding::Sound(config) => Some((config.sample_rate, i64::from(config.frame_samples))),
         };
         let scale = match grid.and_then(|(scale, step)| Some((scale, step, on_grid(&samples, scale, step)?)))
         {
@@ -113,12 +128,49 @@ impl Gathered {
     }
 }
 
-/// The scale and step of AAC frames.
-fn sound_grid(record: &Bytes) -> Result<Option<(Timescale, i64)>, ClipError> {
-    let config = codec::aac::Config::parse(record.clone(), &CodecLimits::default());
-    let config =
-        config.map_err(|source| ClipError::Config { place: "AAC configuration", source })?.into_audio();
-    Ok(Some((config.sample_rate, i64::from(config.frame_samples))))
+impl Source {
+    fn new(codec: FourCc) -> Option<Self> {
+        let video = codec.video().map(|codec| Self::Video(codec, None));
+        video.or_else(|| codec.audio().map(|codec| Self::Sound(Sound::new(codec))))
+    }
+
+    fn codec(&self) -> FourCc {
+        match self {
+            Self::Video(codec, _) => (*codec).into(),
+            Self::Sound(sound) => sound.codec().into(),
+        }
+    }
+
+    /// Takes a sequence header; whether it says anything new.
+    fn declare(&mut self, header: Bytes) -> Result<bool, codec::Error> {
+        match self {
+            Self::Video(_, record) => Ok(record.replace(header.clone()) != Some(header)),
+            Self::Sound(sound) => Ok(sound.declare(header, &CodecLimits::default())?.is_some()),
+        }
+    }
+
+    /// Whether frames can be read.
+    fn ready(&self) -> bool {
+        match self {
+            Self::Video(_, record) => record.is_some(),
+            Self::Sound(sound) => sound.ready(),
+        }
+    }
+
+    /// Takes a frame; whether it says anything new.
+    fn hear(&mut self, frame: &[u8]) -> Result<bool, codec::Error> {
+        match self {
+            Self::Video(..) => Ok(false),
+            Self::Sound(sound) => Ok(sound.hear(frame)?.is_some()),
+        }
+    }
+
+    fn coding(self) -> Option<Coding> {
+        match self {
+            Self::Video(codec, record) => Some(Coding::Video(codec, record?)),
+            Self::Sound(sound) => Some(Coding::Sound(sound.config()?.clone())),
+        }
+    }
 }
 
 /// The scale and step of pictures: the standard rate nearest to their average.

@@ -10,7 +10,7 @@ use super::boxes::{self, Node};
 use super::clip::{Coding, Edit, RawTrack, Sample};
 use super::error::{ClipError, FourChars};
 use super::fragments;
-use crate::media::{Timescale, rescale};
+use crate::media::{Timescale, VideoCodec, rescale};
 
 /// Samples of one track: nine hours at 120 frames a second.
 pub(super) const MAX_SAMPLES: usize = 4_000_000;
@@ -73,12 +73,10 @@ fn coding(stbl: &Node<'_>, video: bool, file: &Bytes) -> Result<Coding, ClipErro
     let entries = stsd.body.get(8..).ok_or(ClipError::damaged("stsd", "is cut short"))?;
     let entry = boxes::walk("stsd", entries).next().ok_or(ClipError::damaged("stsd", "has no entry"))??;
     match &entry.kind {
-        b"avc1" | b"avc3" if video => {
-            // The fixed fields of a visual sample entry (§12.1.3) come before its boxes.
-            let inner = entry.body.get(78..).ok_or(ClipError::damaged("avc1", "is cut short"))?;
-            let record = boxes::find("avc1", inner, b"avcC")?.ok_or(ClipError::Missing("avcC"))?;
-            Ok(Coding::Avc(file.slice_ref(record.body)))
-        }
+        b"avc1" | b"avc3" if video => record(&entry, VideoCodec::Avc, ("avcC", b"avcC"), file),
+        b"hvc1" | b"hev1" if video => record(&entry, VideoCodec::Hevc, ("hvcC", b"hvcC"), file),
+        b"av01" if video => record(&entry, VideoCodec::Av1, ("av1C", b"av1C"), file),
+        b"vp09" if video => record(&entry, VideoCodec::Vp9, ("vpcC", b"vpcC"), file),
         b"mp4a" if !video => {
             let mp4a: Mp4a = entry.decode("mp4a")?;
             let config = mp4a.esds.es_desc.dec_config;
@@ -87,10 +85,23 @@ fn coding(stbl: &Node<'_>, video: bool, file: &Bytes) -> Result<Coding, ClipErro
                 return Err(ClipError::Codec { place: "esds", codec: FourChars(entry.kind) });
             }
             let specific = config.dec_specific.ok_or(ClipError::Missing("esds decoder configuration"))?;
-            Ok(Coding::Aac(Bytes::from(specific.raw)))
+            Coding::aac(Bytes::from(specific.raw))
         }
         _ => Err(ClipError::Codec { place: "stsd", codec: FourChars(entry.kind) }),
     }
+}
+
+/// The configuration record in a visual sample entry.
+fn record(
+    entry: &Node<'_>,
+    codec: VideoCodec,
+    (name, kind): (&'static str, &[u8; 4]),
+    file: &Bytes,
+) -> Result<Coding, ClipError> {
+    // The fixed fields (§12.1.3) come before the boxes.
+    let inner = entry.body.get(78..).ok_or(ClipError::damaged("video sample entry", "is cut short"))?;
+    let record = boxes::find("video sample entry", inner, kind)?.ok_or(ClipError::Missing(name))?;
+    Ok(Coding::Video(codec, file.slice_ref(record.body)))
 }
 
 /// What the edit list says (§8.6.6): empty edits delay the track, then one edit shows a span of it.

@@ -55,11 +55,7 @@ impl Wire {
         transaction: f64,
         values: &[Value<'_>],
     ) -> Result<(), Error> {
-        let mut body = BytesMut::with_capacity(256);
-        amf0::write(&mut body, &Value::String(name));
-        amf0::write(&mut body, &Value::Number(transaction));
-        values.iter().for_each(|value| amf0::write(&mut body, value));
-        self.message(kind::COMMAND, stream, 0, body.freeze())
+        self.message(kind::COMMAND, stream, 0, amf0::command(name, transaction, values))
     }
 
     /// Set Chunk Size (§5.4.1): announces the size and uses it from here on.

@@ -124,11 +124,7 @@ impl Outbox {
         transaction: f64,
         values: &[Value<'_>],
     ) -> Result<(), Error> {
-        let mut body = BytesMut::with_capacity(256);
-        amf0::write(&mut body, &Value::String(name));
-        amf0::write(&mut body, &Value::Number(transaction));
-        values.iter().for_each(|value| amf0::write(&mut body, value));
-        self.payload(COMMAND, stream, body.freeze())
+        self.payload(COMMAND, stream, amf0::command(name, transaction, values))
     }
 
     /// `onStatus` with an information object.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
-use crate::media::{Frame, Track, TrackId};
+use crate::media::{Cue, Frame, Track, TrackId};
 use crate::rtmp::request::{CloseReason, PublishRequest};
 
 /// One thing to do, in order.
@@ -20,6 +20,8 @@ pub enum Output {
     Track(Track),
     /// A frame of a track that was announced by `Track`.
     Frame(Frame),
+    /// Something that happens at a moment of the stream, by the clock of the frames.
+    Cue(Box<Cue>),
     /// Something of the publisher's was left out; the publish goes on.
     Discarded(Discarded),
     /// The publisher said that it is done. Comes once, and never without an accepted publish.
@@ -55,10 +57,24 @@ pub enum Discard {
     /// A frame whose bytes are not what its codec says.
     #[error("bad frame: {0}")]
     Frame(codec::Error),
+    /// A multichannel configuration that contradicts the bitstream, which is believed.
+    #[error("{declared} channels were declared and {coded} are coded")]
+    Channels {
+        /// By the multichannel configuration.
+        declared: u8,
+        /// By the codec's own configuration.
+        coded: u8,
+    },
+    /// Sound of another codec than the track's, without what would make it the track's.
+    #[error("{0} comes without a configuration amid sound of another codec")]
+    Stray(FourCc),
     /// Frames without a configuration before them.
     #[error("frames came before their configuration")]
     NoConfig,
     /// A data message that cannot be read.
     #[error("metadata: {0}")]
     Metadata(flv::Error),
+    /// A timed event that cannot be told.
+    #[error("timed metadata: {0}")]
+    Cue(flv::Error),
 }

@@ -40,9 +40,12 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// The code of a name that cannot be published to.
+    pub(super) const BAD_NAME: &'static str = "NetStream.Publish.BadName";
+
     /// Not under this name, or not with this key.
     pub fn bad_name(description: impl Into<String>) -> Self {
-        Self { code: "NetStream.Publish.BadName", description: description.into() }
+        Self { code: Self::BAD_NAME, description: description.into() }
     }
 
     /// Not to this application or server.
@@ -66,8 +69,27 @@ impl Rejection {
 pub enum CloseReason {
     /// The publisher is done.
     Unpublished,
-    /// Its request was refused, by the session or by `Session::reject`.
+    /// Its request was refused by `Session::reject`.
     Refused(&'static str),
+    /// The session refused its request itself: nobody else has heard of it.
+    Declined {
+        /// The status code it was told.
+        code: &'static str,
+        /// What was wrong with which field, as it was told.
+        words: &'static str,
+        /// Where in the peer's chunk stream the command ends, in bytes.
+        at: u64,
+    },
     /// `Session::finish` was called.
     Finished(&'static str),
+}
+
+impl CloseReason {
+    /// The status code that the peer was told; `None` when it was the peer who was done.
+    pub fn code(&self) -> Option<&'static str> {
+        match *self {
+            Self::Unpublished => None,
+            Self::Refused(code) | Self::Declined { code, .. } | Self::Finished(code) => Some(code),
+        }
+    }
 }

@@ -31,15 +31,22 @@ pub(super) enum Greeting {
     Configured,
 }
 
-/// Every stream there is to publish to in this run, and the greeting for it.
-pub(super) fn streams(settings: &Settings) -> Result<(Vec<DeclaredStream>, Greeting), Error> {
-    let mut streams = settings.streams.clone();
-    let store = if settings.needs_store() {
+/// The store, when there is one or must be. While it is open, no other server can use the same folder.
+pub(super) fn store(settings: &Settings) -> Result<Option<Store>, Error> {
+    Ok(if settings.needs_store() {
         Some(Store::open(&settings.data)?)
     } else {
         Store::open_existing(&settings.data)?
-    };
-    let mut stored = store.as_ref().map(Store::streams).transpose()?.unwrap_or_default();
+    })
+}
+
+/// Every stream there is to publish to in this run, and the greeting for it.
+pub(super) fn streams(
+    settings: &Settings,
+    store: Option<&Store>,
+) -> Result<(Vec<DeclaredStream>, Greeting), Error> {
+    let mut streams = settings.streams.clone();
+    let mut stored = store.map(Store::streams).transpose()?.unwrap_or_default();
     // What the operator declares for this run stands over what an earlier run made.
     stored.retain(|known| streams.iter().all(|declared| declared.name != known.name));
     let known: Vec<_> = stored.iter().map(|stream| stream.name.clone()).collect();
@@ -124,6 +131,10 @@ mod tests {
         Settings { data: folder.path().join("data"), ..Settings::default() }
     }
 
+    fn opened(settings: &Settings) -> Result<(Vec<DeclaredStream>, Greeting), Error> {
+        streams(settings, store(settings)?.as_ref())
+    }
+
     fn printed(greeting: &Greeting) -> String {
         let at = Addresses {
             rtmp: ([0, 0, 0, 0], 1935).into(),
@@ -140,7 +151,7 @@ mod tests {
     #[test]
     fn the_first_start_makes_main_and_shows_its_key_once() {
         let folder = tempfile::tempdir().unwrap();
-        let (streams, greeting) = streams(&settings(&folder)).unwrap();
+        let (streams, greeting) = opened(&settings(&folder)).unwrap();
         let key = greeting.key().unwrap().expose().to_owned();
         assert_eq!(streams[0].name.as_str(), "main");
         assert!(bool::from(streams[0].keys[0].matches(&key)));
@@ -152,7 +163,7 @@ mod tests {
         );
         assert!(text.contains("http://localhost:8080/watch/main\n"), "{text}");
 
-        let (again, greeting) = super::streams(&settings(&folder)).unwrap();
+        let (again, greeting) = opened(&settings(&folder)).unwrap();
         assert_eq!(again, streams, "the key of the first start still opens it");
         let text = printed(&greeting);
         assert!(
@@ -169,7 +180,7 @@ mod tests {
             keys: vec![KeyHash::new("secret").unwrap()],
         };
         let settings = Settings { streams: vec![declared.clone()], ..settings(&folder) };
-        let (streams, greeting) = streams(&settings).unwrap();
+        let (streams, greeting) = opened(&settings).unwrap();
         assert_eq!(streams, [declared]);
         assert_eq!(printed(&greeting), "");
         assert!(!settings.data.exists());
@@ -178,7 +189,7 @@ mod tests {
     #[test]
     fn what_an_earlier_start_made_stays_publishable_beside_declared_streams() {
         let folder = tempfile::tempdir().unwrap();
-        drop(streams(&settings(&folder)).unwrap());
+        drop(opened(&settings(&folder)).unwrap());
         let mut names = Vec::new();
         for name in ["cam", "main"] {
             let stream = DeclaredStream {
@@ -186,7 +197,7 @@ mod tests {
                 keys: vec![KeyHash::new("secret").unwrap()],
             };
             let settings = Settings { streams: vec![stream], ..settings(&folder) };
-            let (streams, _) = streams(&settings).unwrap();
+            let (streams, _) = opened(&settings).unwrap();
             names.push(streams.iter().map(|stream| stream.name.to_string()).collect::<Vec<_>>());
         }
         assert_eq!(names, [vec!["cam", "main"], vec!["main"]], "a declared main replaces the stored one");
@@ -196,7 +207,7 @@ mod tests {
     fn the_demo_has_a_key_of_its_own_for_this_run() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings { demo: true, ..settings(&folder) };
-        let (streams, greeting) = streams(&settings).unwrap();
+        let (streams, greeting) = opened(&settings).unwrap();
         assert_eq!(streams[0].name.as_str(), "demo");
         assert!(printed(&greeting).contains("/watch/demo"));
         assert!(!settings.data.exists());

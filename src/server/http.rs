@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::http::request;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -23,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
+use tower::util::Oneshot;
 
 use crate::control::Limit;
 use crate::media::HttpLimits;
@@ -33,9 +35,10 @@ use super::clock::Clock;
 use super::context::Context;
 use super::io::{Metered, WatchedIo};
 use super::listen;
+use super::playback::{self, Ask};
 use super::screen;
 use super::tls::Handshake;
-use super::vitals::{InFlight, Vitals};
+use super::vitals::Vitals;
 
 /// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
 /// the memory behind it, and it is also how much of a response one flush takes.
@@ -54,6 +57,8 @@ pub(super) struct HttpDoor {
     builder: auto::Builder<TokioExecutor>,
     admission: Arc<Admission>,
     tls: Option<Handshake>,
+    /// Whether streams are played through it.
+    playing: bool,
 }
 
 /// Who sent a request, for the routes.
@@ -69,7 +74,12 @@ impl HttpDoor {
     /// A door to `router`, plain.
     pub(super) fn new(router: Router, context: Arc<Context>, admission: Arc<Admission>) -> Self {
         let builder = builder(&context.limits.http);
-        Self { router, context, builder, admission, tls: None }
+        Self { router, context, builder, admission, tls: None, playing: false }
+    }
+
+    /// The same, through which streams are played.
+    pub(super) fn playing(self) -> Self {
+        Self { playing: true, ..self }
     }
 
     /// The same behind TLS.
@@ -112,7 +122,7 @@ impl HttpDoor {
         let vitals = Vitals::new(Clock::mono());
         let metered = |stream| Metered::new(stream, vitals.clone());
         match &self.tls {
-            None => self.converse(metered(stream), address, vitals.clone(), watcher).await,
+            None => Box::pin(self.converse(metered(stream), address, vitals.clone(), watcher)).await,
             Some(tls) => {
                 let mut drain = self.context.drain();
                 let shaken = tokio::select! {
@@ -122,7 +132,7 @@ impl HttpDoor {
                 if let Some(stream) = shaken {
                     // The handshake had a deadline of its own; the first head's begins now.
                     vitals.restart(Clock::mono());
-                    self.converse(stream, address, vitals, watcher).await;
+                    Box::pin(self.converse(stream, address, vitals, watcher)).await;
                 }
             }
         }
@@ -137,10 +147,22 @@ impl HttpDoor {
         let peer = Peer { address, vitals: vitals.clone() };
         let io = WatchedIo::new(stream, vitals.clone());
         let service = service_fn({
-            let (router, context) = (self.router.clone(), context.clone());
-            move |request| answer(request, router.clone(), context.clone(), peer.clone(), peer.vitals.begin())
+            let (router, context, playing) = (self.router.clone(), context.clone(), self.playing);
+            move |request: Request<Incoming>| {
+                let (flight, peer, context) = (peer.vitals.begin(), peer.clone(), context.clone());
+                // Nothing here takes a body: requests that bring one are refused, and the connection closes.
+                let (head, _) = request.into_parts();
+                let (version, class) = (head.version, screen::class(head.uri.path()));
+                let work = Work::begin(head, &router, &context.limits.http, playing);
+                async move {
+                    let response = work.done(&context, &peer, version).await;
+                    context.metrics.request(class, response.status().as_u16());
+                    Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, version)))
+                }
+            }
         });
-        let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
+        // On the heap, where it is once: the futures around it would each keep room for it.
+        let connection = Box::pin(watcher.watch(self.builder.serve_connection(io, service).into_owned()));
         if let Some(limit) = until_due(connection, &vitals, &context.limits.http).await {
             context.metrics.limit(limit);
         }
@@ -149,16 +171,19 @@ impl HttpDoor {
 }
 
 /// Runs `connection` until it ends, or until its vitals say which bound it has run into.
-async fn until_due(connection: impl Future, vitals: &Vitals, limits: &HttpLimits) -> Option<Limit> {
-    let mut connection = pin!(connection);
+async fn until_due(
+    mut connection: impl Future + Unpin,
+    vitals: &Vitals,
+    limits: &HttpLimits,
+) -> Option<Limit> {
     let mut sleep = pin!(tokio::time::sleep(limits.head_time));
     poll_fn(|cx| {
-        if connection.as_mut().poll(cx).is_ready() {
+        if Pin::new(&mut connection).poll(cx).is_ready() {
             return Poll::Ready(None);
         }
         loop {
             let now = Clock::mono();
-            let wake = match vitals.due(limits) {
+            let wake = match vitals.due(limits, now) {
                 Some((due, limit)) if due <= now => return Poll::Ready(Some(limit)),
                 Some((due, _)) => due,
                 None => now + TICK,
@@ -175,32 +200,45 @@ async fn until_due(connection: impl Future, vitals: &Vitals, limits: &HttpLimits
     .await
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    router: Router,
-    context: Arc<Context>,
-    peer: Peer,
-    flight: InFlight,
-) -> Result<Response<Tracked<Body>>, Infallible> {
-    // Nothing here takes a body: `screen` refuses requests that bring one, and the connection closes.
-    let (mut parts, _) = request.into_parts();
-    let version = parts.version;
-    let class = screen::class(parts.uri.path());
-    let response = match screen::screen(&parts, &context.limits.http) {
-        Ok(()) => {
-            parts.extensions.insert(peer);
-            let Ok(response) = router.oneshot(Request::from_parts(parts, Body::empty())).await;
-            response
+/// What is to be done for a request, once nothing of its head is needed any more.
+enum Work {
+    /// One of a player, of which there are many: it goes no further way than it must.
+    Play(Ask),
+    /// Any other. Boxed, so that connections of players do not carry room for it.
+    Route(Pin<Box<Oneshot<Router, Request<Body>>>>),
+    /// It is not let in.
+    Refuse(screen::Refusal),
+}
+
+impl Work {
+    fn begin(head: request::Parts, router: &Router, limits: &HttpLimits, playing: bool) -> Self {
+        if let Err(refusal) = screen::screen(&head, limits) {
+            return Self::Refuse(refusal);
         }
-        Err(refusal) => {
-            if refusal.is_of_size() {
-                context.metrics.limit(Limit::RequestSize);
+        match Ask::read(&head).filter(|_| playing) {
+            Some(ask) => Self::Play(ask),
+            None => {
+                let request = Request::from_parts(head, Body::empty());
+                Self::Route(Box::pin(router.clone().oneshot(request)))
             }
-            refusal.response(version)
         }
-    };
-    context.metrics.request(class, response.status().as_u16());
-    Ok(response.map(|body| Tracked::new(body, flight, version)))
+    }
+
+    async fn done(self, context: &Context, peer: &Peer, version: Version) -> Response<Body> {
+        match self {
+            Self::Play(ask) => playback::serve(context, peer, ask).await,
+            Self::Route(routed) => {
+                let Ok(response) = routed.await;
+                response
+            }
+            Self::Refuse(refusal) => {
+                if refusal.is_of_size() {
+                    context.metrics.limit(Limit::RequestSize);
+                }
+                refusal.response(version)
+            }
+        }
+    }
 }
 
 /// hyper with every knob set: nothing is left to a default that a timer or a release could change.

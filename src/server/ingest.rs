@@ -14,7 +14,8 @@ use super::log::Escaped;
 /// Discarded things told of one publish; past it they are only counted.
 const TOLD: u32 = 5;
 
-/// One encoder being live on one stream, until [`finish`](Self::finish) or [`leave`](Self::leave).
+/// One encoder being live on one stream, until [`finish`](Self::finish), [`rest`](Self::rest) or
+/// [`leave`](Self::leave).
 pub(super) struct Ingest<'a> {
     context: &'a Context,
     publisher: Publisher,
@@ -61,6 +62,7 @@ impl<'a> Ingest<'a> {
                 self.publisher.configure(track, now);
             }
             Output::Announced(announcement) => self.publisher.expect(expectation(&announcement)),
+            Output::Cue(cue) => self.publisher.cue(*cue, now),
             Output::Discarded(discarded) => self.discarded(&discarded),
             Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}
         }
@@ -91,7 +93,12 @@ impl<'a> Ingest<'a> {
         self.publisher.finish();
     }
 
-    /// Leaves the generation to whoever goes on with it within its grace, and says why.
+    /// Leaves the generation, at the encoder's wish, to whoever goes on with it within its grace.
+    pub(super) fn rest(self, reason: impl fmt::Display) {
+        self.said("publish_ended", &reason);
+    }
+
+    /// Leaves the generation, whose encoder is lost, to whoever goes on with it within its grace, and says why.
     pub(super) fn leave(self, reason: impl fmt::Display) {
         self.said("publish_lost", &reason);
     }

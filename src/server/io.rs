@@ -36,7 +36,7 @@ impl Metered {
 
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &result {
-            Poll::Ready(Ok(_)) => self.vitals.progressed(),
+            Poll::Ready(Ok(count)) => self.vitals.progressed(*count),
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.vitals.blocked(),
         }

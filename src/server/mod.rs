@@ -32,6 +32,7 @@ mod screen;
 mod self_lint;
 mod shutdown;
 mod tls;
+mod unasked;
 mod vitals;
 pub mod web;
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
 use axum::http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER, USER_AGENT, VARY,
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER, USER_AGENT, VARY,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_body::Body as _;
 
 use crate::hls::{self, Answer, Directives, Entry, Presentation, Refusal, Reply, Route, Selection};
 use crate::live::{Changes, Generation, Rendition};
@@ -25,47 +26,23 @@ const INDEPENDENT_SEGMENTS: bool = false;
 
 /// RFC 9218 §5.
 const PRIORITY: HeaderName = HeaderName::from_static("priority");
+const CORS: [(HeaderName, HeaderValue); 2] = [typed(hls::CORS[0]), typed(hls::CORS[1])];
+const PREFLIGHT: [(HeaderName, HeaderValue); 3] =
+    [typed(hls::PREFLIGHT[0]), typed(hls::PREFLIGHT[1]), typed(hls::PREFLIGHT[2])];
 
-/// Everything under `/live/`.
-pub(super) async fn serve(
-    State(context): State<Arc<Context>>,
-    Extension(peer): Extension<Peer>,
-    request: Request,
-) -> Response<Body> {
-    // The body is never read, and must not be carried across a wait.
-    let (head, _) = request.into_parts();
-    let mut urgent = hls::URGENT;
-    let mut response = match head.method {
-        Method::GET | Method::HEAD => {
-            let player = Player {
-                gzip: hls::accepts_gzip(field(&head.headers, &ACCEPT_ENCODING).as_deref()),
-                whole_segments: hls::knows_only_segments(field(&head.headers, &USER_AGENT).as_deref()),
-            };
-            let (answer, urgency) = answer(&context, &peer, &head.uri, player).await;
-            urgent = urgency;
-            match answer {
-                Answer::Ready(reply) => ready(reply, &head.method, &head.headers),
-                Answer::Refuse(refusal) => refuse(refusal),
-                // A wait is over before it gets here.
-                Answer::WaitFor(wait) => refuse(wait.expired),
-            }
-        }
-        Method::OPTIONS => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            put(response.headers_mut(), &hls::PREFLIGHT);
-            response
-        }
-        _ => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(hls::ALLOWED_METHODS));
-            response
-        }
-    };
-    response.headers_mut().insert(PRIORITY, HeaderValue::from_static(urgent));
-    put(response.headers_mut(), &hls::CORS);
-    response
+const fn typed((name, value): (&'static str, &'static str)) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from_static(value))
+}
+
+/// A request under `/live/`: what is needed of it and no more. Its head is given back before anything is
+/// waited for, since a held request would keep the connection's read buffer from being used again.
+#[derive(Debug)]
+pub(super) struct Ask {
+    method: Method,
+    route: Option<Route>,
+    directives: Directives,
+    player: Player,
+    conditions: Conditions,
 }
 
 /// What a player takes, by its request's headers.
@@ -75,11 +52,90 @@ struct Player {
     whole_segments: bool,
 }
 
+/// What makes a request conditional, or one for a range.
+#[derive(Debug)]
+struct Conditions {
+    none_match: Option<String>,
+    if_range: Option<String>,
+    range: Option<String>,
+}
+
+impl Ask {
+    /// Reads a request head; `None` when it is not for something under `/live/`.
+    pub(super) fn read(head: &Parts) -> Option<Self> {
+        head.uri.path().strip_prefix("/live/").filter(|rest| !rest.is_empty())?;
+        let text = |name| field(&head.headers, name);
+        Some(Self {
+            method: head.method.clone(),
+            route: Route::parse(head.uri.path()),
+            directives: Directives::parse(head.uri.query()),
+            player: Player {
+                gzip: hls::accepts_gzip(text(&ACCEPT_ENCODING).as_deref()),
+                whole_segments: hls::knows_only_segments(text(&USER_AGENT).as_deref()),
+            },
+            conditions: Conditions {
+                none_match: text(&IF_NONE_MATCH),
+                if_range: text(&IF_RANGE),
+                // Range means something for GET only (RFC 9110 §14.2).
+                range: text(&RANGE).filter(|_| head.method == Method::GET),
+            },
+        })
+    }
+}
+
+/// Everything under `/live/`.
+pub(super) async fn serve(context: &Context, peer: &Peer, ask: Ask) -> Response<Body> {
+    let mut urgent = hls::URGENT;
+    let mut response = match ask.method {
+        Method::GET | Method::HEAD => {
+            let (answer, urgency) = answer(context, peer, ask.route, ask.directives, ask.player).await;
+            urgent = urgency;
+            match answer {
+                Answer::Ready(reply) => ready(reply, &ask.conditions),
+                Answer::Refuse(refusal) => refuse(refusal),
+                // A wait is over before it gets here.
+                Answer::WaitFor(wait) => refuse(wait.expired),
+            }
+        }
+        Method::OPTIONS => {
+            let mut response = empty(StatusCode::NO_CONTENT);
+            response.headers_mut().extend(PREFLIGHT.map(|(name, value)| (Some(name), value)));
+            response
+        }
+        _ => {
+            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(hls::ALLOWED_METHODS));
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(PRIORITY, HeaderValue::from_static(urgent));
+    for (name, value) in CORS {
+        headers.insert(name, value);
+    }
+    if ask.method == Method::HEAD { without_body(response) } else { response }
+}
+
+/// What HEAD is told: the length of the body, and not the body. HTTP/2 would send it.
+fn without_body(mut response: Response<Body>) -> Response<Body> {
+    let length = response.body().size_hint().exact();
+    if let Some(length) = length.filter(|_| response.status() != StatusCode::NOT_MODIFIED) {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response.map(|_| Body::empty())
+}
+
 /// The answer, and how urgent it is.
-async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> (Answer, &'static str) {
+async fn answer(
+    context: &Context,
+    peer: &Peer,
+    route: Option<Route>,
+    directives: Directives,
+    player: Player,
+) -> (Answer, &'static str) {
     let Player { gzip, whole_segments } = player;
     let unknown = (Answer::Refuse(Refusal::UNKNOWN), hls::URGENT);
-    match Route::parse(uri.path()) {
+    match route {
         None => unknown,
         Some(Route::Multivariant(name)) => match context.registry.find(&name) {
             Some(generation) => (multivariant(context, peer, &generation, gzip).await, hls::URGENT),
@@ -91,7 +147,6 @@ async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> (A
         },
         Some(Route::Media { name, generation, track, file }) => {
             let found = context.registry.find(&name).filter(|found| found.id().as_str() == generation);
-            let directives = Directives::parse(uri.query());
             let rendition = |generation: Arc<Generation>| {
                 let rendition = generation.rendition(track)?;
                 Some((hls::urgency(file, track.kind, lower(&generation, &rendition)), rendition))
@@ -110,10 +165,10 @@ async fn answer(context: &Context, peer: &Peer, uri: &Uri, player: Player) -> (A
 /// How many renditions of the same kind have a lower bit rate.
 fn lower(generation: &Generation, rendition: &Rendition) -> usize {
     let renditions = generation.renditions();
+    let own = rendition.id();
     let rate = |rendition: &Rendition| (rendition.view().bandwidth.peak, rendition.id());
-    let own = rate(rendition);
-    let of_kind = renditions.iter().filter(|one| one.id().kind == own.1.kind);
-    of_kind.filter(|one| rate(one) < own).count()
+    let others = renditions.iter().filter(|one| one.id().kind == own.kind && one.id() != own);
+    others.filter(|one| rate(one) < rate(rendition)).count()
 }
 
 async fn multivariant(context: &Context, peer: &Peer, generation: &Arc<Generation>, gzip: bool) -> Answer {
@@ -175,8 +230,16 @@ fn entry(rendition: &Rendition) -> Entry {
     Entry { view: rendition.view(), frame_rate: rendition.frame_rate(), language: None }
 }
 
-fn ready(reply: Reply, method: &Method, request: &HeaderMap) -> Response<Body> {
+/// A response without a body, with room for the fields that most have.
+fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().reserve(12);
+    response
+}
+
+fn ready(reply: Reply, conditions: &Conditions) -> Response<Body> {
+    let mut response = empty(StatusCode::OK);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     text(headers, CACHE_CONTROL, &reply.cache.to_string());
@@ -189,18 +252,15 @@ fn ready(reply: Reply, method: &Method, request: &HeaderMap) -> Response<Body> {
     if let Some(etag) = &reply.etag {
         text(headers, ETAG, etag);
     }
-    if hls::none_match(field(request, &IF_NONE_MATCH).as_deref(), reply.etag.as_deref()) {
+    if hls::none_match(conditions.none_match.as_deref(), reply.etag.as_deref()) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
     let mut body = reply.body;
     if reply.ranges {
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        // Range means something for GET only (RFC 9110 §14.2).
-        let range = field(request, &RANGE).filter(|_| method == Method::GET);
-        let if_range = field(request, &IF_RANGE);
-        let etag = reply.etag.as_deref();
-        let selection = Selection::parse(range.as_deref(), if_range.as_deref(), etag, body.len());
+        let (range, if_range) = (conditions.range.as_deref(), conditions.if_range.as_deref());
+        let selection = Selection::parse(range, if_range, reply.etag.as_deref(), body.len());
         if let Some(content_range) = selection.content_range(body.len()) {
             text(headers, CONTENT_RANGE, &content_range);
         }
@@ -230,12 +290,6 @@ fn refuse(refusal: Refusal) -> Response<Body> {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
-}
-
-fn put(headers: &mut HeaderMap, fields: &'static [(&'static str, &'static str)]) {
-    for (name, value) in fields {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
 }
 
 /// A value made here, of characters that fields may hold.

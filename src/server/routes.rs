@@ -7,19 +7,18 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use axum::routing::{any, get};
+use axum::routing::get;
 
 use super::context::{Context, Phase};
-use super::{pages, playback};
+use super::pages;
 
 /// Content type of the metrics (OpenMetrics 1.0.0).
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// What players and people see.
+/// What people see. What players ask for, under `/live/`, the door hands to `playback` itself.
 pub(super) fn public(context: Arc<Context>) -> Router {
     Router::new()
-        .route("/live/{*path}", any(playback::serve))
         .route("/watch/{*name}", get(pages::watch))
         .route("/embed/{*name}", get(pages::embed))
         .route("/assets/{*path}", get(pages::asset))

@@ -99,6 +99,18 @@ async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, cont
     }
 }
 
+/// Says why a conversation ended that nothing was published in.
+fn part(peer: SocketAddr, end: &End) {
+    match end {
+        // Whoever meant to publish must find out why they may not: encoders seldom show what they are told.
+        End::Closed(CloseReason::Declined { code, words, at }) => {
+            tracing::info!(%peer, code, reason = words, at, "publish_refused");
+        }
+        // Strangers come and go; they do not fill the log.
+        _ => tracing::debug!(%peer, reason = %end, "rtmp_closed"),
+    }
+}
+
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: SocketAddr, context: &Context) {
     let mut driver = Driver::new(peer, context);
     let end = driver.run(&mut stream).await;
@@ -110,8 +122,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: Socket
     match driver.ingest.take() {
         // It did not say that it was done: it may be back.
         Some(ingest) => ingest.leave(&end),
-        // Strangers come and go; they do not fill the log.
-        None => tracing::debug!(%peer, reason = %end, "rtmp_closed"),
+        None => part(peer, &end),
     }
     // Whoever was told something gets the time to read it; the others have had theirs.
     if let End::Closed(_) = end {
@@ -309,7 +320,8 @@ impl<'a> Driver<'a> {
                     self.rule(ruling);
                 }
                 Output::Unpublished => {
-                    self.ingest.take().into_iter().for_each(|ingest| ingest.finish("the encoder is done"));
+                    // Whoever presses Stop may press Start again: the stream waits, as for one that is lost.
+                    self.ingest.take().into_iter().for_each(|ingest| ingest.rest("the encoder is done"));
                 }
                 Output::Close(reason) => self.close(End::Closed(reason)),
                 media => {
@@ -357,6 +369,7 @@ async fn ousted(ouster: &mut Option<Ouster>) {
 fn reason(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Unpublished => "the encoder is done",
+        CloseReason::Declined { words, .. } => words,
         CloseReason::Refused(code) | CloseReason::Finished(code) => code,
     }
 }

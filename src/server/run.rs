@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::control::{Access, Settings};
+use crate::control::{Access, Settings, Store};
 use crate::live::{self, Registry};
 use crate::packager;
 
@@ -28,7 +28,7 @@ use super::tls::{Doors, Keeper};
 
 /// How often ended streams are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
-/// How often streams without a publisher are looked after: a fraction of the shortest part.
+/// How often streams without a publisher are looked after at least: a fraction of the shortest part.
 const KEEP: Duration = Duration::from_millis(50);
 /// How long publishers may take to close once they are told to.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -39,6 +39,8 @@ pub struct House {
     context: Arc<Context>,
     greeting: Greeting,
     addresses: Addresses,
+    /// Open for as long as this server may write to it, so that no other does.
+    store: Option<Store>,
     rtmp: TcpListener,
     http: TcpListener,
     admin: TcpListener,
@@ -88,6 +90,8 @@ impl House {
         let rtmp = listen::bind("rtmp", settings.listen.rtmp).await?;
         let http = listen::bind("http", settings.listen.http).await?;
         let admin = listen::bind("admin", settings.listen.admin).await?;
+        // Before anything is written to the folder.
+        let store = first_run::store(&settings)?;
         let secure = Secure::bind(&settings).await?;
         let over_tls = |of: fn(&Secure) -> &TcpListener| secure.as_ref().map(|s| local(of(s))).transpose();
         let addresses = Addresses {
@@ -97,10 +101,10 @@ impl House {
             https: over_tls(|secure| &secure.https)?,
             rtmps: over_tls(|secure| &secure.rtmps)?,
         };
-        let (streams, greeting) = first_run::streams(&settings)?;
+        let (streams, greeting) = first_run::streams(&settings, store.as_ref())?;
         let access = Access::new(streams, settings.open_publish);
         let context = Arc::new(Context::new(access, Registry::new(live(&settings)), settings.clone()));
-        Ok(Self { settings, context, greeting, addresses, rtmp, http, admin, secure })
+        Ok(Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure })
     }
 
     /// Where it listens.
@@ -128,7 +132,7 @@ impl House {
     /// Serves until `shutdown` completes, then drains: not ready at once, publishers finished and their
     /// streams ended, held requests answered, connections closed, all within the configured time.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { settings, context, greeting, addresses, rtmp, http, admin, secure } = self;
+        let Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure } = self;
         let (publishing, mut published) = mpsc::channel::<()>(1);
         let budget = Budget::claim();
         let limits = &context.limits.rtmp;
@@ -141,7 +145,8 @@ impl House {
         let limits = &context.limits.http;
         let public = Admission::new(limits.connections.min(budget.http), limits.connections_per_address);
         let (open, mut closed) = mpsc::channel::<()>(1);
-        let door = || HttpDoor::new(routes::public(context.clone()), context.clone(), public.clone());
+        let door =
+            || HttpDoor::new(routes::public(context.clone()), context.clone(), public.clone()).playing();
         tokio::spawn(door().serve(http, open.clone()));
         let watcher = secure.map(|Secure { https, rtmps, keeper, doors }| {
             serve_rtmp(rtmps, Some(doors.rtmps));
@@ -162,6 +167,8 @@ impl House {
         let keeper = tokio::spawn(keep(context.clone()));
 
         shutdown.await;
+        // Nothing is written any more: the next server may have the folder, as it may have the ports.
+        drop(store);
         context.enter(Phase::Draining);
         let drained = tokio::time::timeout(settings.drain, async {
             // Every stream ends before viewers are sent off, so that what they hear last is the end.
@@ -204,11 +211,10 @@ async fn sweep(context: Arc<Context>) {
 
 /// Keeps up the playlists of streams whose publisher is gone, until it is back or their grace is over.
 async fn keep(context: Arc<Context>) {
-    let mut ticks = tokio::time::interval(KEEP);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        context.registry.tick(Clock::mono());
+        let now = Clock::mono();
+        let due = context.registry.tick(now).map_or(KEEP, |due| due.saturating_duration_since(now));
+        tokio::time::sleep(due.clamp(Duration::from_millis(2), KEEP)).await;
     }
 }
 

@@ -114,7 +114,8 @@ fn judge(view: &View, file: File, before: Option<&Listing>) -> Option<(Listing, 
     let Some(before) = before else { return Some((listing, findings)) };
     findings.extend(lint::change(before, &listing));
     // A client that is further behind than the delta reaches asks for the whole.
-    if let Some(delta) = sent(Directives::parse(Some("_HLS_skip=YES"))) {
+    for directive in ["_HLS_skip=YES", "_HLS_skip=v2"] {
+        let Some(delta) = sent(Directives::parse(Some(directive))) else { continue };
         let (delta, more) = lint::media_playlist(&delta);
         if delta.skip.is_some() && lint::merge(before, &delta).is_some() {
             findings.extend(more);

@@ -10,9 +10,9 @@
 //!                           (from accept for the first)   each write taken, within 10 s
 //! ```
 //!
-//! HTTP/2 knows no Head: its frames interleave; a connection without a request is Idle whatever it sends.
+//! HTTP/2 knows no Head: its frames interleave; a connection without a request is Idle whatever it sends, and what
+//! it sends without a request is bounded ([`Unasked`]).
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::control::Limit;
 use crate::media::HttpLimits;
 
 use super::clock::Clock;
+use super::unasked::Unasked;
 
 /// First bytes of HTTP/2 with prior knowledge (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -38,11 +39,20 @@ struct State {
     protocol: Protocol,
     /// Since when a write has made no progress.
     blocked: Option<Instant>,
-    /// Requests being answered: since when its body has not been asked for more, once it has one.
-    requests: HashMap<u64, Option<Instant>>,
+    /// Requests being answered, and how the answer's body goes, once it has one.
+    requests: Vec<(u64, Option<Sending>)>,
     next: u64,
     /// Whether bytes of a further request came while one was answered.
     ahead: bool,
+    unasked: Unasked,
+}
+
+/// A response body.
+#[derive(Debug, Clone, Copy)]
+struct Sending {
+    began: Instant,
+    /// Since when it has not been asked for more.
+    stalled: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +77,10 @@ impl Vitals {
             phase: Phase::Head(now),
             protocol: Protocol::Unknown(0),
             blocked: None,
-            requests: HashMap::new(),
+            requests: Vec::new(),
             next: 0,
             ahead: false,
+            unasked: Unasked::new(now),
         };
         Arc::new(Self { state: Mutex::new(state), holds: Default::default() })
     }
@@ -80,17 +91,23 @@ impl Vitals {
         (state.phase, state.blocked) = (Phase::Head(now), None);
     }
 
-    /// When the connection must be given up unless something happens, and by which bound.
-    pub(super) fn due(&self, limits: &HttpLimits) -> Option<(Instant, Limit)> {
-        let state = self.state();
+    /// When the connection must be given up unless something happens, and by which bound, seen at `now`.
+    pub(super) fn due(&self, limits: &HttpLimits, now: Instant) -> Option<(Instant, Limit)> {
+        let mut state = self.state();
+        if state.protocol == Protocol::Http2 && state.unasked.over(limits.h2_unasked, now) {
+            return Some((now, Limit::Unasked));
+        }
         let phase = match state.phase {
             Phase::Idle(since) => Some((since + limits.idle, Limit::Idle)),
             Phase::Head(since) => Some((since + limits.head_time, Limit::HeadTime)),
             Phase::Busy => None,
         };
-        let stalled = state.requests.values().flatten().chain(&state.blocked).min();
-        let stall = stalled.map(|since| (*since + limits.write_stall, Limit::WriteStall));
-        phase.into_iter().chain(stall).min_by_key(|(due, _)| *due)
+        let sending = || state.requests.iter().filter_map(|(_, body)| body.as_ref());
+        let stalled = sending().map(|body| body.stalled).chain(state.blocked).min();
+        let stall = stalled.map(|since| (since + limits.write_stall, Limit::WriteStall));
+        let began = sending().map(|body| body.began).min();
+        let slow = began.map(|since| (since + limits.body_time, Limit::BodyTime));
+        phase.into_iter().chain(stall).chain(slow).min_by_key(|(due, _)| *due)
     }
 
     /// Bytes came in.
@@ -102,7 +119,9 @@ impl Vitals {
                 state.phase = Phase::Idle(Clock::mono());
             }
         }
-        if state.protocol != Protocol::Http2 {
+        if state.protocol == Protocol::Http2 {
+            state.unasked.received(bytes.len());
+        } else {
             match state.phase {
                 Phase::Idle(_) => state.phase = Phase::Head(Clock::mono()),
                 Phase::Head(_) => {}
@@ -111,9 +130,11 @@ impl Vitals {
         }
     }
 
-    /// A write took bytes, or there was nothing left to write.
-    pub(super) fn progressed(&self) {
-        self.state().blocked = None;
+    /// A write took so many bytes; none, when there was nothing left to write.
+    pub(super) fn progressed(&self, bytes: usize) {
+        let mut state = self.state();
+        state.blocked = None;
+        state.unasked.sent(bytes);
     }
 
     /// A write could take nothing.
@@ -126,9 +147,10 @@ impl Vitals {
         let mut state = self.state();
         state.phase = Phase::Busy;
         state.ahead = false;
+        state.unasked.asked();
         let id = state.next;
         state.next = id.wrapping_add(1);
-        state.requests.insert(id, None);
+        state.requests.push((id, None));
         InFlight { vitals: self.clone(), id }
     }
 
@@ -147,14 +169,19 @@ pub(super) struct InFlight {
 impl InFlight {
     /// The body was asked for more.
     pub(super) fn progressed(&self) {
-        self.vitals.state().requests.insert(self.id, Some(Clock::mono()));
+        let now = Clock::mono();
+        let mut state = self.vitals.state();
+        if let Some((_, body)) = state.requests.iter_mut().find(|(id, _)| *id == self.id) {
+            let began = body.as_ref().map_or(now, |body| body.began);
+            *body = Some(Sending { began, stalled: now });
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.vitals.state();
-        state.requests.remove(&self.id);
+        state.requests.retain(|(id, _)| *id != self.id);
         if state.requests.is_empty() {
             let now = Clock::mono();
             state.phase = if state.ahead { Phase::Head(now) } else { Phase::Idle(now) };
@@ -185,7 +212,7 @@ mod tests {
     }
 
     fn due(vitals: &Vitals) -> Option<(u64, Limit)> {
-        let (due, limit) = vitals.due(&HttpLimits::default())?;
+        let (due, limit) = vitals.due(&HttpLimits::default(), Clock::mono())?;
         Some((due.saturating_duration_since(Clock::mono()).as_secs(), limit))
     }
 
@@ -232,10 +259,23 @@ mod tests {
         vitals.blocked();
         request.progressed();
         assert_eq!(due(&vitals), Some((6, Limit::WriteStall)), "asking again is no progress");
-        vitals.progressed();
+        vitals.progressed(1);
         assert_eq!(due(&vitals), Some((10, Limit::WriteStall)));
         drop(request);
         assert_eq!(due(&vitals), Some((60, Limit::Idle)));
+    }
+
+    /// Hostile case 63.
+    #[tokio::test(start_paused = true)]
+    async fn a_response_that_is_read_in_crumbs_is_due_in_a_minute() {
+        let vitals = Vitals::new(Clock::mono());
+        let request = vitals.begin();
+        for _ in 0..11 {
+            request.progressed();
+            at(5).await;
+        }
+        request.progressed();
+        assert_eq!(due(&vitals), Some((5, Limit::BodyTime)));
     }
 
     #[tokio::test(start_paused = true)]

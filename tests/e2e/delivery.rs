@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gzip_head_and_range_work_over_every_protocol() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let clip = fixture("bbb_720p25_avc_aac.mp4");
     let published = tokio::spawn(succeed(rillcast_publish(&clip, &server.publish_url("cam")), LIMIT));
     let watched = player::watch(&Http::new(server.http, true), "cam").await;

@@ -30,7 +30,7 @@ async fn ended(publisher: &mut tokio::process::Child) -> Instant {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocking_reload_is_answered_as_each_part_appears() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let _publisher = start(rillcast_publish(&fixture(CLIP), &server.publish_url("cam")));
     let http = Http::new(server.http, false);
     let path = playlists(&http, "cam").await.remove(0);
@@ -122,7 +122,7 @@ async fn the_end_reaches_every_waiter_at_once_and_a_new_publish_has_urls_of_its_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_was_hinted_and_never_comes_is_not_found_at_once() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let http = Http::new(server.http, false);
     let mut publisher = start(rillcast_publish(&fixture(CLIP), &server.publish_url("cam")));
     let path = playlists(&http, "cam").await.remove(0);
@@ -147,7 +147,7 @@ async fn a_part_that_was_hinted_and_never_comes_is_not_found_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_ends_its_streams_first() {
-    let server = Server::with_streams(&["cam".to_owned()]).await;
+    let server = Server::without_grace(&["cam".to_owned()]).await;
     let http = Http::new(server.http, false);
     let _publisher = start(rillcast_publish(&fixture(CLIP), &server.publish_url("cam")));
     let path = playlists(&http, "cam").await.remove(0);

@@ -45,7 +45,7 @@ async fn exact(at: std::net::SocketAddr, name: String, source: PathBuf, command:
 #[tokio::test(flavor = "multi_thread")]
 async fn every_clip_comes_out_bit_exact_from_every_publisher() {
     let names: Vec<_> = (0..CLIPS.len() * 2).map(|n| format!("clip{n}")).collect();
-    let mut server = Server::with_streams(&names).await;
+    let mut server = Server::without_grace(&names).await;
     let mut cases = Vec::new();
     for (n, name) in names.into_iter().enumerate() {
         let (clip, url) = (fixture(CLIPS[n / 2]), server.publish_url(&name));
@@ -89,7 +89,7 @@ async fn every_awkward_source_comes_out_bit_exact() {
     for (name, picture, options, _) in SOURCES {
         files.push(generate(folder.path(), name, picture, 7, options).await);
     }
-    let mut server = Server::with_streams(&names).await;
+    let mut server = Server::without_grace(&names).await;
     let case = |((name, _, _, times), file): (&(&str, &str, &str, Times), &PathBuf)| {
         let command = ffmpeg_publish(file, &server.publish_url(name));
         ((*name).to_owned(), exact(server.http, (*name).to_owned(), file.clone(), command, *times))
@@ -102,7 +102,7 @@ async fn every_awkward_source_comes_out_bit_exact() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_encoder_comes_out_bit_exact() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::with_streams(&["encoder".to_owned()]).await;
+    let mut server = Server::without_grace(&["encoder".to_owned()]).await;
     let file = folder.path().join("sent.mp4");
     let url = server.publish_url("encoder");
     let command = live_encoder(&file, &url);

@@ -8,11 +8,17 @@ use crate::reference::hex;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Init {
     pub(crate) timescale: i64,
-    /// SHA-256 of the avcC payload or of the AudioSpecificConfig.
+    /// The sample entry's type.
+    pub(crate) entry: String,
+    /// SHA-256 of the configuration record as it would stand anywhere (see [`normal`]), or of the AudioSpecificConfig.
     pub(crate) record: String,
+    /// SHA-256 of the configuration record as it stands here.
+    pub(crate) raw: String,
     /// Size in the visual sample entry.
     pub(crate) size: Option<(u16, u16)>,
     pub(crate) pixel_aspect: Option<(u32, u32)>,
+    /// Primaries, transfer and matrix.
+    pub(crate) colour: Option<(u16, u16, u16)>,
     /// Duration, size and flags that trex gives to samples which have none of their own.
     defaults: [u32; 3],
 }
@@ -73,21 +79,39 @@ impl Init {
         let trex = path(moov, &[b"mvex", b"trex"]);
         let entry = &path(trak, &[b"mdia", b"minf", b"stbl", b"stsd"])[8..];
         let (kind, entry, _) = boxes(entry)[0];
+        let mut colour = None;
         let (record, size, pixel_aspect) = match &kind {
-            b"avc1" => {
+            b"avc1" | b"hvc1" | b"av01" | b"vp09" => {
                 let inner = &entry[78..];
+                colour = find(inner, b"colr").map(|colr| {
+                    assert_eq!(&colr[..4], b"nclx");
+                    (u16_at(colr, 4), u16_at(colr, 6), u16_at(colr, 8))
+                });
+                let name = match &kind {
+                    b"avc1" => b"avcC",
+                    b"hvc1" => b"hvcC",
+                    b"av01" => b"av1C",
+                    _ => b"vpcC",
+                };
                 let pasp = find(inner, b"pasp").map(|pasp| (u32_at(pasp, 0), u32_at(pasp, 4)));
                 let size = (u16_at(entry, 24), u16_at(entry, 26));
-                (path(inner, &[b"avcC"]), Some(size), pasp)
+                (path(inner, &[name]), Some(size), pasp)
             }
             b"mp4a" => (specific_config(path(&entry[28..], &[b"esds"])), None, None),
+            b"Opus" => (path(&entry[28..], &[b"dOps"]), None, None),
+            b"fLaC" => (path(&entry[28..], &[b"dfLa"]), None, None),
+            b"ac-3" => (path(&entry[28..], &[b"dac3"]), None, None),
+            b"ec-3" => (path(&entry[28..], &[b"dec3"]), None, None),
             other => panic!("unknown sample entry {}", String::from_utf8_lossy(other)),
         };
         Self {
             timescale: i64::from(timescale),
-            record: hex(&Sha256::digest(record)),
+            entry: String::from_utf8_lossy(&kind).into_owned(),
+            record: hex(&Sha256::digest(normal(&kind, record))),
+            raw: hex(&Sha256::digest(record)),
             size,
             pixel_aspect,
+            colour,
             defaults: [u32_at(trex, 12), u32_at(trex, 16), u32_at(trex, 20)],
         }
     }
@@ -146,10 +170,33 @@ impl Init {
     }
 }
 
+/// A record without what may differ from place to place: whether an hvcC's arrays are complete, and the version and
+/// flags in front of a vpcC.
+pub(crate) fn normal(kind: &[u8; 4], record: &[u8]) -> Vec<u8> {
+    let mut out = record.to_vec();
+    if kind == b"vp09" && record.starts_with(&[1, 0, 0, 0]) {
+        out.drain(..4);
+    }
+    if kind == b"hvc1" {
+        let mut at = 23;
+        for _ in 0..record[22] {
+            out[at] &= 0x7F;
+            let count = u16_at(record, at + 1);
+            at += 3;
+            for _ in 0..count {
+                at += 2 + usize::from(u16_at(record, at));
+            }
+        }
+        assert_eq!(at, record.len());
+    }
+    out
+}
+
 /// The AudioSpecificConfig in an esds box: ES_Descriptor > DecoderConfigDescriptor > DecoderSpecificInfo.
 fn specific_config(esds: &[u8]) -> &[u8] {
     let mut rest = &esds[4..];
-    loop {
+    // MP3 has none.
+    while !rest.is_empty() {
         let (tag, mut len, mut at) = (rest[0], 0, 1);
         loop {
             len = len << 7 | usize::from(rest[at] & 0x7F);
@@ -166,4 +213,5 @@ fn specific_config(esds: &[u8]) -> &[u8] {
             _ => &rest[at + len..],
         };
     }
+    rest
 }

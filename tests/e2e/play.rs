@@ -36,7 +36,7 @@ fn hashes(text: &str, stream: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ffmpeg_plays_every_frame_of_a_live_stream() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let clip = fixture("bbb_720p25_avc_aac.mp4");
     let published = tokio::spawn(succeed(ffmpeg_publish(&clip, &server.publish_url("cam")), LIMIT));
     let http = Http::new(server.http, false);
@@ -72,7 +72,7 @@ async fn ffmpeg_plays_every_frame_of_a_live_stream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ffprobe_finds_codecs_and_size_of_a_live_stream() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let mut publish = rillcast_publish(&fixture("bbb_720p25_gop132_aac51.mp4"), &server.publish_url("cam"));
     publish.arg("--repeat");
     let _publisher = start(publish);

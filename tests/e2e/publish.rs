@@ -15,9 +15,9 @@ use crate::server::{CANARY, Server, key};
 const CLIP: &str = "bbb_720p25_avc_aac.mp4";
 const LIMIT: Duration = Duration::from_secs(30);
 
-fn trace(names: &[&str]) -> (Vec<String>, [(&'static str, &'static str); 1]) {
+fn trace(names: &[&str]) -> (Vec<String>, [(&'static str, &'static str); 2]) {
     let stream = |name: &&str| ["--stream".to_owned(), format!("{name}={}", key(name))];
-    (names.iter().flat_map(stream).collect(), [("RUST_LOG", "trace")])
+    (names.iter().flat_map(stream).collect(), [("RUST_LOG", "trace"), ("RILLCAST__LIVE__GRACE", "0s")])
 }
 
 /// ffmpeg publishing with a `tcUrl` of its own.
@@ -80,10 +80,14 @@ async fn a_wrong_key_is_refused_in_words_and_soon() {
         assert!(!refused.status.success(), "attempt {n} was let in");
         assert!(began.elapsed() < Duration::from_secs(4), "attempt {n} took {:?}", began.elapsed());
         assert!(!said.contains("timed out"), "{said}");
-        // The last one has no name at all: it is told so, and nobody is asked for a verdict.
+        // The last one has no name at all: nobody is asked for a verdict, and the log still says so.
         let verdicts = server.log().text().matches("publish_refused").count();
-        assert_eq!(verdicts, (n + 1).min(wrong.len() - 1), "{}", server.log().text());
+        assert_eq!(verdicts, n + 1, "{}", server.log().text());
     }
+    let nameless =
+        |line: &serde_json::Value| line["reason"].as_str().is_some_and(|said| said.contains("name is"));
+    let line = server.log().wait(nameless).await;
+    assert!(line["level"] == "INFO" && line["at"].as_u64() > Some(40), "{line}");
     let own = finish(rillcast_publish(&clip, &wrong[0]), LIMIT).await;
     let said = String::from_utf8_lossy(&own.stderr);
     assert!(own.status.code() == Some(1) && said.contains("key") && !said.contains(CANARY), "{said}");
@@ -98,7 +102,7 @@ async fn a_wrong_key_is_refused_in_words_and_soon() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_publisher_is_refused_and_the_first_loses_nothing() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let (clip, url) = (fixture(CLIP), server.publish_url("cam"));
     let first = tokio::spawn(succeed(rillcast_publish(&clip, &url), LIMIT));
     let http = Http::new(server.http, true);
@@ -124,7 +128,7 @@ async fn a_second_publisher_is_refused_and_the_first_loses_nothing() {
 /// GStreamer encodes and publishes; what it sends is also written to a file, to compare with.
 #[tokio::test(flavor = "multi_thread")]
 async fn gstreamer_publishes_bit_exact() {
-    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let mut server = Server::without_grace(&["cam".to_owned()]).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sent.flv");
     let mut gstreamer = Command::new("gst-launch-1.0");
@@ -145,6 +149,40 @@ async fn gstreamer_publishes_bit_exact() {
     let watched = tokio::time::timeout(LIMIT, player::watch(&http, "cam")).await.expect("it ends");
     publisher.await.unwrap();
     compare::check(&reference::read(&file).await, &watched, Times::Millisecond).await;
+    server.assert_well();
+}
+
+/// A service manager's way to end ffmpeg: it says goodbye, and whoever comes after it goes on for the same viewers.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ffmpeg_that_is_terminated_and_started_again_goes_on_in_the_same_playlist() {
+    let mut server = Server::with_streams(&["cam".to_owned()]).await;
+    let http = Http::new(server.http, false);
+    let publish = || start(ffmpeg_publish(&fixture(CLIP), &server.publish_url("cam")));
+    let mut publisher = publish();
+    let at = "/live/cam/index.m3u8";
+    let path = player::media_playlists(&http.appear(at).await.text(), at).remove(0);
+    // In the second segment, so that the first is listed.
+    http.take(&format!("{path}?_HLS_msn=2&_HLS_part=0")).await;
+    let pid = publisher.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    publisher.wait().await.unwrap();
+    let line = server.log().wait(|line| line["message"] == "publish_ended").await;
+    assert_eq!(line["reason"], "the encoder is done");
+    http.take(&format!("{path}?_HLS_msn=3&_HLS_part=0")).await;
+    let _again = publish();
+    let began = Instant::now();
+    let text = loop {
+        let text = http.take(&path).await.text();
+        if text.contains("#EXT-X-DISCONTINUITY\n") {
+            break text;
+        }
+        assert!(began.elapsed() < LIMIT, "{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(text.contains("GAP=YES") && !text.contains("#EXT-X-ENDLIST"), "{text}");
+    assert_eq!(text.matches("#EXT-X-MAP").count(), 1, "{text}");
+    let now = player::media_playlists(&http.take(at).await.text(), at).remove(0);
+    assert_eq!(now, path, "the same generation");
     server.assert_well();
 }
 

@@ -52,7 +52,7 @@ fn track(stream: &Value, packets: &[Value]) -> Track {
     Track {
         video: stream["codec_type"] == "video",
         base: (num.parse().unwrap(), den.parse().unwrap()),
-        record: hash(&stream["extradata_hash"]),
+        record: stream.get("extradata_hash").map(hash).unwrap_or_default(),
         size: (stream["width"].as_u64().unwrap_or(0), stream["height"].as_u64().unwrap_or(0)),
         pixel_aspect: stream["sample_aspect_ratio"].as_str().unwrap_or_default().to_owned(),
         packets: own
@@ -67,7 +67,7 @@ fn track(stream: &Value, packets: &[Value]) -> Track {
 }
 
 fn hash(value: &Value) -> String {
-    value.as_str().unwrap().trim_start_matches("SHA256:").to_owned()
+    value.as_str().unwrap_or_default().trim_start_matches("SHA256:").to_owned()
 }
 
 /// Lowercase hexadecimal.

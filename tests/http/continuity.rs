@@ -28,11 +28,23 @@ async fn until(server: &Server, folder: &str, what: &str) -> String {
 /// Hostile case 35.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_encoder_that_crashes_and_returns_goes_on_in_the_same_playlist() {
-    let server = Server::start(settings()).await;
+    goes_on(Encoder::crash).await;
+}
+
+/// Hostile case 16: a goodbye starts the grace, as a lost connection does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoder_that_stops_and_starts_again_goes_on_in_the_same_playlist() {
+    goes_on(Encoder::stop).await;
+}
+
+/// An encoder goes away by `leave`, and comes back within the grace.
+async fn goes_on(leave: impl AsyncFn(Encoder)) {
+    let grace = Duration::from_secs(5);
+    let server = Server::start(rillcast::control::Settings { grace, ..settings() }).await;
     let encoder = Encoder::start(&server, "cam");
     let folder = playable(&server, "cam").await;
     until(&server, &folder, "#EXTINF").await;
-    encoder.crash().await;
+    leave(encoder).await;
     let body = until(&server, &folder, "GAP=YES").await;
     assert!(!body.contains("#EXT-X-ENDLIST"));
     let encoder = Encoder::start(&server, "cam");
@@ -40,8 +52,9 @@ async fn an_encoder_that_crashes_and_returns_goes_on_in_the_same_playlist() {
     assert_eq!(body.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{body}");
     assert_eq!(body.matches("#EXT-X-MAP").count(), 1, "the configuration did not change: {body}");
     assert_eq!(playable(&server, "cam").await, folder, "the same generation");
-    encoder.stop().await;
+    leave(encoder).await;
     until(&server, &folder, "#EXT-X-ENDLIST").await;
+    server.stop().await;
 }
 
 /// Hostile case 36.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rillcast::control::Settings;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -199,7 +200,7 @@ async fn held_requests_are_counted_and_freed_when_the_client_leaves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everyone_who_waits_hears_the_end_when_the_encoder_stops() {
-    let server = Server::start(settings()).await;
+    let server = Server::start(Settings { grace: Duration::ZERO, ..settings() }).await;
     let encoder = Encoder::start(&server, "cam");
     let folder = playable(&server, "cam").await;
     let playlist = with_a_segment(&server, &folder).await;

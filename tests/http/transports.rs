@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper::{HeaderMap, Method, Request, StatusCode, body::Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rillcast::control::Settings;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -14,41 +15,42 @@ use crate::rig::{Encoder, Server, playable};
 use crate::tls_rig::{BOTH, client, secure, shake};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Transport {
+pub(crate) enum Transport {
     Http1,
     Http1Tls,
     H2c,
     H2Tls,
 }
 
-const ALL: [Transport; 4] = [Transport::Http1, Transport::Http1Tls, Transport::H2c, Transport::H2Tls];
+pub(crate) const ALL: [Transport; 4] =
+    [Transport::Http1, Transport::Http1Tls, Transport::H2c, Transport::H2Tls];
 
 /// A player's requests over one transport, one connection each.
 #[derive(Clone)]
-struct Player {
-    transport: Transport,
+pub(crate) struct Player {
+    pub(crate) transport: Transport,
     at: std::net::SocketAddr,
     tls: tokio_rustls::TlsConnector,
 }
 
-struct Heard {
-    status: StatusCode,
+pub(crate) struct Heard {
+    pub(crate) status: StatusCode,
     headers: HeaderMap,
-    body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Heard {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
 impl Player {
-    fn new(transport: Transport, server: &Server, folder: &std::path::Path) -> Self {
+    pub(crate) fn new(transport: Transport, server: &Server, folder: &std::path::Path) -> Self {
         let protocol = if transport == Transport::H2Tls { "h2" } else { "http/1.1" };
         let tls = client(&folder.join("self-signed.crt"), &[protocol], BOTH);
         let at = match transport {
@@ -58,11 +60,11 @@ impl Player {
         Self { transport, at, tls }
     }
 
-    async fn get(&self, path: &str) -> Heard {
+    pub(crate) async fn get(&self, path: &str) -> Heard {
         self.ask(Method::GET, path, &[]).await
     }
 
-    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Heard {
+    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Heard {
         let socket = TcpStream::connect(self.at).await.unwrap();
         match self.transport {
             Transport::Http1 | Transport::H2c => self.speak(socket, method, path, headers).await,
@@ -116,15 +118,15 @@ fn number(playlist: &str, name: &str) -> u64 {
 }
 
 /// Media sequence number of the segment that is open or opens next.
-fn open_msn(playlist: &str) -> u64 {
+pub(crate) fn open_msn(playlist: &str) -> u64 {
     number(playlist, "#EXT-X-MEDIA-SEQUENCE:") + playlist.matches("#EXTINF").count() as u64
 }
 
-fn hint(playlist: &str) -> &str {
+pub(crate) fn hint(playlist: &str) -> &str {
     playlist.split("TYPE=PART,URI=\"").nth(1).unwrap().split('"').next().unwrap()
 }
 
-fn inflate(body: &[u8]) -> String {
+pub(crate) fn inflate(body: &[u8]) -> String {
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(body), &mut text).unwrap();
     text
@@ -218,7 +220,8 @@ async fn refusals(player: &Player, folder: &str, playlist_at: &str, open: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_transport_gives_the_same_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(secure(folder.path())).await;
+    let without_grace = Settings { grace: Duration::ZERO, ..secure(folder.path()) };
+    let server = Server::start(without_grace).await;
     let encoder = Encoder::start(&server, "cam");
     let media = playable(&server, "cam").await;
     for transport in ALL {

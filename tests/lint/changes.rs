@@ -53,6 +53,29 @@ fn every_change_that_is_not_legal_is_found_and_nothing_else() {
 }
 
 #[test]
+fn date_ranges_that_change_or_leave_early_are_found() {
+    let (before, after) = pair();
+    let ranged = |text: &str, ranges: &str| with(text, "#EXT-X-PRELOAD", &format!("{ranges}#EXT-X-PRELOAD"));
+    let at = |start: &str, rest: &str| {
+        format!("#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2027-01-15T08:00:{start}Z\"{rest}\n")
+    };
+    let had = |range: &str| ranged(&before, range);
+    found(Rule::DaterangeChanged, &had(&at("20", ",X-A=\"1\"")), &ranged(&after, &at("20", ",X-A=\"2\"")));
+    found(Rule::DaterangeLeftEarly, &had(&at("20", ",DURATION=0.0")), &after);
+    found(Rule::DaterangeLeftEarly, &had(&at("02", ",END-DATE=\"2027-01-15T08:00:09Z\"")), &after);
+    // A second tag may say more of it, and what ended before the first segment starts may leave.
+    let more = format!("{}{}", at("20", ""), at("20", ",DURATION=1.0"));
+    for (was, is) in [
+        (at("20", ""), ranged(&after, &more)),
+        (more.clone(), ranged(&after, &more)),
+        (at("02", ",DURATION=5.0"), after.clone()),
+        (at("20", ""), after.clone()),
+    ] {
+        assert_eq!(lint::change(&read(&had(&was)), &read(&is)), [], "{was}");
+    }
+}
+
+#[test]
 fn going_back_is_found() {
     let (before, after) = pair();
     found(Rule::WentBack, &after, &before);

@@ -284,7 +284,7 @@ fn an_evil_publish_ends_in_bad_name() {
             peer.is_rejected(&Rejection::bad_name(fault.to_string()));
         }
         peer.hears_code("NetStream.Publish.BadName");
-        assert_eq!(peer.is_closed(), CloseReason::Refused("NetStream.Publish.BadName"), "{name:?}");
+        assert_eq!(peer.is_closed().code(), Some("NetStream.Publish.BadName"), "{name:?}");
         assert!(peer.outputs.is_empty());
     }
 }
@@ -302,9 +302,18 @@ fn a_publish_out_of_place_ends_in_bad_name() {
     nameless.sends(command("publish", 5.0, &[Value::Null, Value::Number(1.0)]).on(1));
     let mut bare = Peer::connected();
     bare.sends(command("publish", 5.0, &[]).on(1));
-    for mut peer in [early, zero, unmade, nameless, bare] {
+    for (mut peer, field) in [
+        (early, "connect first"),
+        (zero, "message stream"),
+        (unmade, "message stream"),
+        (nameless, "name is missing"),
+        (bare, "name is missing"),
+    ] {
         peer.hears_code("NetStream.Publish.BadName");
-        assert_eq!(peer.is_closed(), CloseReason::Refused("NetStream.Publish.BadName"));
+        let CloseReason::Declined { code, words, at } = peer.is_closed() else { panic!("{field}") };
+        assert_eq!(code, "NetStream.Publish.BadName");
+        // Counted from the first chunk on.
+        assert!(words.contains(field) && at > 40, "{words} at {at}");
     }
 }
 

@@ -8,7 +8,9 @@
 )]
 
 mod chunks;
+mod codecs;
 mod conversation;
+mod cues;
 mod defects;
 mod differential;
 mod encoders;

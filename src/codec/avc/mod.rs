@@ -4,7 +4,6 @@
 //! Spec: ISO/IEC 14496-15 §5.3.3, ITU-T H.264 §7.3.
 
 mod config;
-mod rbsp;
 mod scan;
 mod sps;
 

@@ -1,13 +1,12 @@
 //! Scan: one walk over the NAL units of an access unit, which decides whether it is sound and where decoding can start.
 
 use crate::base::{BitReader, ByteReader};
-use crate::codec::Error;
+use crate::codec::rbsp::Rbsp;
+use crate::codec::{Error, nal};
 use crate::media::CodecLimits;
 
-use super::rbsp::Rbsp;
-
 /// NAL unit types (H.264 table 7-1).
-mod nal {
+mod kind {
     pub(super) const SLICE: u8 = 1;
     pub(super) const PARTITION_A: u8 = 2;
     pub(super) const IDR: u8 = 5;
@@ -50,36 +49,21 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
             return Err(Error::TooMany { field: "NAL units", max: limits.nals });
         }
         unit.nals = unit.nals.saturating_add(1);
-        let (header, body) = next(&mut reader, length_size)?;
+        let [header, body @ ..] = nal::next(&mut reader, length_size)? else {
+            return Err(Error::Truncated { field: "NAL unit" });
+        };
         match header & 0b1_1111 {
-            kind @ (nal::SLICE | nal::PARTITION_A | nal::IDR) => {
+            unit_type @ (kind::SLICE | kind::PARTITION_A | kind::IDR) => {
                 slices = true;
-                unit.idr &= kind == nal::IDR;
+                unit.idr &= unit_type == kind::IDR;
                 unit.intra &= is_intra(body);
             }
-            nal::SEI => unit.recovery_point |= has_recovery_point(body),
-            nal::SPS | nal::PPS => unit.parameter_sets = true,
+            kind::SEI => unit.recovery_point |= has_recovery_point(body),
+            kind::SPS | kind::PPS => unit.parameter_sets = true,
             _ => {}
         }
     }
     if slices { Ok(unit) } else { Err(Error::Missing { field: "slice in the frame" }) }
-}
-
-/// One NAL unit: its header byte and the rest.
-fn next<'a>(reader: &mut ByteReader<'a>, length_size: u8) -> Result<(u8, &'a [u8]), Error> {
-    let len = match length_size {
-        1 => reader.u8().map(u32::from),
-        2 => reader.u16().map(u32::from),
-        4 => reader.u32(),
-        _ => return Err(Error::Value { field: "NAL length size", value: i64::from(length_size) }),
-    };
-    let len = len.ok_or(Error::Truncated { field: "NAL length" })?;
-    if len == 0 {
-        return Err(Error::Value { field: "NAL length", value: 0 });
-    }
-    let nal = usize::try_from(len).ok().and_then(|len| reader.take(len));
-    let (header, body) = nal.and_then(<[u8]>::split_first).ok_or(Error::Truncated { field: "NAL unit" })?;
-    Ok((*header, body))
 }
 
 /// Whether a slice is of type I or SI; an unreadable header says no (H.264 §7.3.3, table 7-6).

@@ -5,7 +5,7 @@ use h264_reader::nal::sps::{FrameMbsFlags, PicOrderCntError, ScalingMatrixError,
 use h264_reader::nal::{Nal, RefNal};
 use h264_reader::rbsp::{BitRead, BitReaderError, Integer, Primitive};
 
-use crate::codec::Error;
+use crate::codec::{Error, colour, rate};
 use crate::media::{CodecLimits, Colour, FrameRate};
 
 /// What we use of an SPS.
@@ -65,43 +65,15 @@ fn check_size(sps: &SeqParameterSet, limits: &CodecLimits) -> Result<(), Error> 
 fn frame_rate(sps: &SeqParameterSet) -> Option<FrameRate> {
     let timing = sps.vui_parameters.as_ref()?.timing_info.as_ref()?;
     let (num, den) = (u64::from(timing.time_scale), u64::from(timing.num_units_in_tick).saturating_mul(2));
-    let fps = num as f64 / den as f64;
-    if !(1.0..=300.0).contains(&fps) {
-        return None;
-    }
-    let nearest = FrameRate::nearest(fps)?;
-    if nearest.den != 1_000 {
-        return Some(nearest);
-    }
-    let shared = gcd(num, den).max(1);
-    let whole = |n: u64| n.checked_div(shared).and_then(|n| u32::try_from(n).ok());
-    FrameRate::new(whole(num)?, whole(den)?).or(Some(nearest))
-}
-
-fn gcd(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a.checked_rem(b).unwrap_or(0));
-    }
-    a
+    rate::frame_rate(num, den)
 }
 
 fn colour(sps: &SeqParameterSet) -> Option<Colour> {
-    /// "Unspecified" in ISO/IEC 23091-2, in all three.
-    const UNSPECIFIED: u8 = 2;
     let signal = sps.vui_parameters.as_ref()?.video_signal_type.as_ref()?;
-    let full_range = signal.video_full_range_flag;
-    match &signal.colour_description {
-        Some(described) => Some(Colour {
-            primaries: described.colour_primaries,
-            transfer: described.transfer_characteristics,
-            matrix: described.matrix_coefficients,
-            full_range,
-        }),
-        None if full_range => {
-            Some(Colour { primaries: UNSPECIFIED, transfer: UNSPECIFIED, matrix: UNSPECIFIED, full_range })
-        }
-        None => None,
-    }
+    let points = signal.colour_description.as_ref().map(|described| {
+        (described.colour_primaries, described.transfer_characteristics, described.matrix_coefficients)
+    });
+    colour::described(points, signal.video_full_range_flag)
 }
 
 /// A bit reader that reports nothing behind the fields we use: neither the bitstream restrictions, which encoders

@@ -13,4 +13,4 @@ mod tests;
 
 pub use self::read::Reader;
 pub use self::value::Value;
-pub use self::write::write;
+pub use self::write::{command, write};

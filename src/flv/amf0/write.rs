@@ -1,9 +1,18 @@
 //! Write: AMF0 values into a message of ours.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::read::marker;
 use super::value::Value;
+
+/// A command's body: its name, its transaction, its values (Adobe RTMP 1.0 §7.2).
+pub fn command(name: &str, transaction: f64, values: &[Value<'_>]) -> Bytes {
+    let mut body = BytesMut::with_capacity(256);
+    write(&mut body, &Value::String(name));
+    write(&mut body, &Value::Number(transaction));
+    values.iter().for_each(|value| write(&mut body, value));
+    body.freeze()
+}
 
 /// Appends `value` to `out`.
 ///

@@ -7,7 +7,6 @@ use crate::flv::amf0::{Reader, Value};
 use crate::rtmp::chunk::Message;
 use crate::rtmp::error::Error;
 use crate::rtmp::outbox::information;
-use crate::rtmp::request::Rejection;
 
 /// One command, its values unread: those of a command we do not know need not even be AMF0.
 pub(super) struct Call<'a> {
@@ -15,7 +14,8 @@ pub(super) struct Call<'a> {
     pub(super) stream: u32,
     /// Transaction id: 0 when no answer is wanted.
     pub(super) transaction: f64,
-    at: u64,
+    /// Where in the chunk stream it ends, in bytes.
+    pub(super) at: u64,
     rest: Reader<'a>,
 }
 
@@ -58,8 +58,7 @@ impl Session {
             "closeStream" => self.close_stream(&call),
             "play" | "play2" => {
                 let words = "Nothing is played over RTMP here: watch over HTTP.";
-                let reason = Rejection { code: "NetStream.Play.Failed", description: words.into() };
-                self.refuse(call.stream, &reason);
+                self.decline(call.stream, call.at, "NetStream.Play.Failed", words);
                 Ok(())
             }
             // A bandwidth check and a question about a recording: answered so that nobody waits.

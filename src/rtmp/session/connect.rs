@@ -8,7 +8,7 @@ use crate::rtmp::address::Application;
 use crate::rtmp::error::Error;
 use crate::rtmp::flow::WINDOW;
 use crate::rtmp::outbox::information;
-use crate::rtmp::request::{CloseReason, Rejection};
+use crate::rtmp::request::CloseReason;
 
 /// The one application there is.
 const APPLICATION: &str = "live";
@@ -34,14 +34,14 @@ impl Session {
         if !matches!(self.phase, Phase::Waiting) {
             return self.fail(&call, "Already connected.");
         }
-        let (stream, transaction) = (call.stream, call.transaction);
+        let (stream, transaction, at) = (call.stream, call.transaction, call.at);
         let values = call.values()?;
         let properties = values.iter().find(|value| value.fields().is_some()).unwrap_or(&Value::Null);
         let text = |name| properties.get(name).and_then(Value::as_str);
         self.encoder = text("flashVer").map(printable).filter(|name| !name.is_empty());
         let application = Application::parse(text("app"), text("tcUrl"));
         let Some(application) = application.filter(|application| application.name == APPLICATION) else {
-            return self.turn_away(stream, transaction);
+            return self.turn_away(stream, transaction, at);
         };
         self.outbox.window(WINDOW)?;
         self.outbox.bandwidth(WINDOW)?;
@@ -63,11 +63,12 @@ impl Session {
     }
 
     /// The application is not repeated: people paste their keys in its place.
-    fn turn_away(&mut self, stream: u32, transaction: f64) -> Result<(), Error> {
-        let reason = Rejection::connection("No such application. Publish to rtmp://HOST/live.");
-        let info = information("error", reason.code, &reason.description);
+    fn turn_away(&mut self, stream: u32, transaction: f64, at: u64) -> Result<(), Error> {
+        let (code, words) =
+            ("NetConnection.Connect.Rejected", "No such application. Publish to rtmp://HOST/live.");
+        let info = information("error", code, words);
         self.outbox.command(stream, "_error", transaction, &[Value::Null, Value::Object(info)])?;
-        self.close(CloseReason::Refused(reason.code));
+        self.close(CloseReason::Declined { code, words, at });
         Ok(())
     }
 }

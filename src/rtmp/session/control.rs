@@ -56,9 +56,9 @@ impl Session {
             kind::AUDIO => self.tag(TagKind::Audio, message),
             kind::VIDEO => self.tag(TagKind::Video, message),
             kind::AGGREGATE => self.aggregate(&message),
-            kind::DATA => self.data(message.stream, message.payload),
+            kind::DATA => self.data(message.stream, message.timestamp, &message.payload),
             // Type 15 is for AMF3, but encoders put a zero and then AMF0 in it, or AMF0 alone.
-            kind::DATA_AMF3 => self.data(message.stream, skip_zero(message.payload)),
+            kind::DATA_AMF3 => self.data(message.stream, message.timestamp, &skip_zero(message.payload)),
             kind::COMMAND => self.command(&message, &message.payload),
             kind::COMMAND_AMF3 => self.command(&message, &skip_zero(message.payload.clone())),
             _ => Ok(()),

@@ -153,7 +153,8 @@ impl Session {
     /// Refuses the publish that was requested: the peer is told why, then [`Output::Close`] comes.
     pub fn reject(&mut self, reason: &Rejection) {
         if let Phase::Asking { stream } = self.phase {
-            self.refuse(stream, reason);
+            let _ = self.outbox.status(stream, "error", reason.code, &reason.description);
+            self.close(CloseReason::Refused(reason.code));
         }
     }
 
@@ -172,10 +173,10 @@ impl Session {
         self.close(CloseReason::Finished(reason.code));
     }
 
-    /// Tells the peer on `stream` why it may not publish, and closes.
-    pub(super) fn refuse(&mut self, stream: u32, reason: &Rejection) {
-        let _ = self.outbox.status(stream, "error", reason.code, &reason.description);
-        self.close(CloseReason::Refused(reason.code));
+    /// Tells the peer on `stream` what is wrong with the command that ended at byte `at`, and closes.
+    pub(super) fn decline(&mut self, stream: u32, at: u64, code: &'static str, words: &'static str) {
+        let _ = self.outbox.status(stream, "error", code, words);
+        self.close(CloseReason::Declined { code, words, at });
     }
 
     pub(super) fn close(&mut self, reason: CloseReason) {

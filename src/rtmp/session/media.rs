@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::core::{Phase, Session};
 use crate::base::ByteReader;
-use crate::flv::{Metadata, PacketKind, Tag, TagKind};
+use crate::flv::{self, Metadata, PacketKind, Tag, TagKind};
 use crate::media::TrackKind;
 use crate::rtmp::chunk::Message;
 use crate::rtmp::error::Error;
@@ -36,7 +36,9 @@ impl Session {
             let offset = head.time.wrapping_sub(*first.get_or_insert(head.time));
             let body = message.payload.slice_ref(body);
             match TagKind::from_id(head.kind) {
-                Some(TagKind::Script) => self.data(message.stream, body)?,
+                Some(TagKind::Script) => {
+                    self.data(message.stream, message.timestamp.wrapping_add(offset), &body)?;
+                }
                 Some(kind) => {
                     self.media_at(kind, message.stream, message.timestamp.wrapping_add(offset), body)?;
                 }
@@ -50,24 +52,29 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a data message: metadata is announced, all else is left out.
-    pub(super) fn data(&mut self, stream: u32, payload: Bytes) -> Result<(), Error> {
+    /// Takes a data message: metadata is announced, what is timed is handed on, all else is left out. Timed
+    /// metadata that is no good ends nothing: nobody's picture depends on it.
+    pub(super) fn data(&mut self, stream: u32, timestamp: u32, payload: &[u8]) -> Result<(), Error> {
         match self.phase {
             Phase::Publishing { stream: ours, .. } if ours == stream => {}
             _ => return Ok(()),
         }
-        match Metadata::parse(&payload, &self.limits.rtmp) {
-            Ok(Some(metadata)) => {
-                self.outbox.push(Output::Announced(metadata));
-                Ok(())
+        let (reason, bad) = match flv::cue(payload, self.media.near(timestamp), &self.limits.rtmp) {
+            Ok(Some(cue)) => {
+                self.outbox.push(Output::Cue(Box::new(cue)));
+                return Ok(());
             }
-            Ok(None) => Ok(()),
-            Err(fault) => {
-                self.outbox
-                    .push(Output::Discarded(Discarded { track: None, reason: Discard::Metadata(fault) }));
-                self.count_bad()
-            }
-        }
+            Ok(None) => match Metadata::parse(payload, &self.limits.rtmp) {
+                Ok(metadata) => {
+                    metadata.into_iter().for_each(|said| self.outbox.push(Output::Announced(said)));
+                    return Ok(());
+                }
+                Err(fault) => (Discard::Metadata(fault), true),
+            },
+            Err(fault) => (Discard::Cue(fault), false),
+        };
+        self.outbox.push(Output::Discarded(Discarded { track: None, reason }));
+        if bad { self.count_bad() } else { Ok(()) }
     }
 
     fn media_at(&mut self, kind: TagKind, stream: u32, time: u32, body: Bytes) -> Result<(), Error> {

@@ -8,7 +8,7 @@
 //!
 //! `core` holds the phases and the loop; `command` reads commands and hands them to `connect` and `publish`;
 //! `control` obeys protocol control and user control; `media` opens tags, `tracks` makes frames of
-//! them, `pace` looks at their clock.
+//! them by what `pictures` and `sounds` know of each track, `pace` looks at their clock.
 
 mod command;
 mod connect;
@@ -16,7 +16,10 @@ mod control;
 mod core;
 mod media;
 mod pace;
+mod pictures;
 mod publish;
+mod slots;
+mod sounds;
 mod tracks;
 
 pub use self::core::Session;

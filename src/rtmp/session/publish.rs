@@ -28,7 +28,7 @@ impl Session {
 
     /// `publish`: null, the name, and the kind of publish where the encoder says it ("live" mostly).
     pub(super) fn publish(&mut self, call: Call<'_>) -> Result<(), Error> {
-        let stream = call.stream;
+        let (stream, at) = (call.stream, call.at);
         if matches!(self.phase, Phase::Publishing { .. }) {
             // The publish that goes on is none the worse for it.
             let reason = Rejection::bad_name("This connection publishes already.");
@@ -59,7 +59,7 @@ impl Session {
             (Phase::Connected(_), None) => "The stream name is missing.",
             _ => "Not connected: connect first.",
         };
-        self.refuse(stream, &Rejection::bad_name(fault));
+        self.decline(stream, at, Rejection::BAD_NAME, fault);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::codec::{aac, avc};
+use super::slots::{Slot, Slots};
 use crate::flv::{self, FourCc, Packet, PacketKind};
 use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
 use crate::rtmp::outbox::Outbox;
@@ -20,18 +20,19 @@ pub(super) struct Media {
     clock: Unroll,
     /// Bad frames of late.
     pub(super) bad: Tally,
-    /// One for every track that has a good configuration; never more than `CodecLimits::tracks`.
-    slots: Vec<(TrackId, Slot)>,
+    slots: Slots,
     /// Refusals that were told already.
     told: Vec<Told>,
 }
 
-/// What is known of a track.
-struct Slot {
-    /// Its configuration record.
-    record: Bytes,
-    /// Bytes of a NAL unit's length.
-    length_size: u8,
+/// A frame that is what its codec says.
+pub(super) struct Seen {
+    /// Whether decoding can start there.
+    pub(super) key: bool,
+    /// Its bytes as a sample holds them.
+    pub(super) payload: Bytes,
+    /// The track's configuration, when the frame made it known or changed it.
+    pub(super) config: Option<CodecConfig>,
 }
 
 /// A refusal that holds for as long as the publish.
@@ -41,12 +42,7 @@ enum Told {
     Extra(TrackId),
     NoConfig(TrackId),
     Legacy(TrackKind, u8),
-}
-
-/// What to do with a frame.
-enum Verdict {
-    Good { key: bool },
-    Bad(Discard),
+    Channels(TrackId, u8, u8),
 }
 
 impl Media {
@@ -54,7 +50,7 @@ impl Media {
         Self {
             clock: Unroll::default(),
             bad: Tally::new(Duration::from_secs(10)),
-            slots: Vec::new(),
+            slots: Slots::default(),
             told: Vec::new(),
         }
     }
@@ -62,6 +58,12 @@ impl Media {
     /// A message's time in milliseconds that do not wrap.
     pub(super) fn unwrap(&mut self, timestamp: u32) -> i64 {
         self.clock.push(timestamp)
+    }
+
+    /// The time of a message that is not media, on the same clock: it may be anything, and moves nothing.
+    pub(super) fn near(&self, timestamp: u32) -> i64 {
+        let mut clock = self.clock;
+        clock.push(timestamp)
     }
 
     /// Takes what a tag says about one track; `false` when it was bad.
@@ -76,48 +78,58 @@ impl Media {
     ) -> bool {
         let track = TrackId { kind, index: packet.track };
         let known = match kind {
-            TrackKind::Video => FourCc::AVC,
-            TrackKind::Audio => FourCc::AAC,
+            TrackKind::Video => packet.codec.video().is_some(),
+            TrackKind::Audio => packet.codec.audio().is_some(),
         };
-        if packet.codec != known {
+        if !known {
             self.tell(Told::Codec(track, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
+        if self.slots.excess(track, limits) {
+            self.tell(Told::Extra(track), track, Discard::Extra(packet.track), outbox);
+            return true;
+        }
+        let good = self.follow(track, time, packet, now, limits, outbox);
+        self.slots.tidy(track);
+        good
+    }
+
+    fn follow(
+        &mut self,
+        track: TrackId,
+        time: i64,
+        packet: Packet,
+        now: Instant,
+        limits: &CodecLimits,
+        outbox: &mut Outbox,
+    ) -> bool {
+        if let Slot::Audio(sounds) = self.slots.of(track)
+            && packet.codec.audio().is_some_and(|codec| !sounds.turn(codec, &packet.kind, limits))
+        {
+            self.tell(Told::Codec(track, packet.codec), track, Discard::Stray(packet.codec), outbox);
+            return true;
+        }
         match packet.kind {
-            PacketKind::SequenceStart(_) | PacketKind::Frames { .. } if self.excess(track, limits) => {
-                self.tell(Told::Extra(track), track, Discard::Extra(packet.track), outbox);
-                true
-            }
-            PacketKind::SequenceStart(record) => self.configure(track, record, limits, outbox),
+            PacketKind::SequenceStart(record) => self.configure(track, packet.codec, record, limits, outbox),
+            PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
             PacketKind::Frames { cts, key, payload, .. } => {
-                let Some(slot) = self.slot(track) else {
+                if !self.slots.of(track).ready(packet.codec) {
                     self.tell(Told::NoConfig(track), track, Discard::NoConfig, outbox);
                     return true;
-                };
-                match judge(slot, kind, key, &payload, limits) {
-                    Verdict::Good { key } => {
-                        outbox.push(Output::Frame(Frame {
-                            track,
-                            dts: Ticks::millis(time),
-                            cts: i64::from(cts),
-                            duration: None,
-                            key,
-                            payload,
-                            arrival: now,
-                        }));
-                        true
-                    }
-                    Verdict::Bad(reason) => {
-                        outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                        false
-                    }
                 }
+                let frame = Frame {
+                    track,
+                    dts: Ticks::millis(time),
+                    cts: i64::from(cts),
+                    duration: None,
+                    key,
+                    payload,
+                    arrival: now,
+                };
+                self.judge(frame, limits, outbox)
             }
             // The configuration stays: what comes next either repeats it or brings its own.
-            PacketKind::SequenceEnd
-            | PacketKind::Metadata(_)
-            | PacketKind::Mpeg2TsStart(_)
-            | PacketKind::MultichannelConfig(_) => true,
+            PacketKind::SequenceEnd | PacketKind::Metadata(_) | PacketKind::Mpeg2TsStart(_) => true,
         }
     }
 
@@ -139,46 +151,65 @@ impl Media {
         }
     }
 
-    /// Takes a configuration record; a repetition of the one in force says nothing new, and a bad one leaves it
-    /// in force.
+    /// Takes a configuration record; `false` when it was bad.
     fn configure(
         &mut self,
         track: TrackId,
+        codec: FourCc,
         record: Bytes,
         limits: &CodecLimits,
         outbox: &mut Outbox,
     ) -> bool {
-        if self.slot(track).is_some_and(|slot| slot.record == record) {
-            return true;
-        }
-        let parsed = match track.kind {
-            TrackKind::Video => avc::Config::parse(record.clone(), limits)
-                .map(|config| (config.length_size(), CodecConfig::Video(config.into_video()))),
-            TrackKind::Audio => aac::Config::parse(record.clone(), limits)
-                .map(|config| (0, CodecConfig::Audio(config.into_audio()))),
-        };
-        match parsed {
-            Ok((length_size, config)) => {
-                self.slots.retain(|(known, _)| *known != track);
-                self.slots.push((track, Slot { record, length_size }));
-                outbox.push(Output::Track(Track { id: track, config }));
+        match self.slots.of(track).declare(codec, record, limits) {
+            Ok(config) => {
+                self.announce(track, config, outbox);
                 true
             }
-            Err(fault) => {
-                let reason = Discard::Config(fault);
-                outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
-                false
-            }
+            Err(fault) => discard(track, Discard::Config(fault), outbox),
         }
     }
 
-    fn slot(&self, track: TrackId) -> Option<&Slot> {
-        self.slots.iter().find(|(known, _)| *known == track).map(|(_, slot)| slot)
+    /// Hands on a frame that is what its codec says; `false` when it is not.
+    fn judge(&mut self, mut frame: Frame, limits: &CodecLimits, outbox: &mut Outbox) -> bool {
+        let track = frame.track;
+        let payload = std::mem::take(&mut frame.payload);
+        match self.slots.of(track).see(payload, frame.key, limits) {
+            Ok(Some(Seen { key, payload, config })) => {
+                self.announce(track, config, outbox);
+                outbox.push(Output::Frame(Frame { key, payload, ..frame }));
+                true
+            }
+            Ok(None) => true,
+            Err(fault) => discard(track, Discard::Frame(fault), outbox),
+        }
     }
 
-    /// Whether `track` is one more than are taken.
-    fn excess(&self, track: TrackId, limits: &CodecLimits) -> bool {
-        self.slots.len() >= limits.tracks && self.slot(track).is_none()
+    /// Tells the configuration if there is a new one.
+    fn announce(&mut self, track: TrackId, config: Option<CodecConfig>, outbox: &mut Outbox) {
+        let Some(config) = config else { return };
+        self.compare(track, outbox);
+        outbox.push(Output::Track(Track { id: track, config }));
+    }
+
+    /// Takes a multichannel configuration; `false` when it is none.
+    fn speakers(&mut self, track: TrackId, body: &[u8], outbox: &mut Outbox) -> bool {
+        let Slot::Audio(sounds) = self.slots.of(track) else { return true };
+        match sounds.speakers(body) {
+            Ok(()) => {
+                self.compare(track, outbox);
+                true
+            }
+            Err(fault) => discard(track, Discard::Tag(fault), outbox),
+        }
+    }
+
+    /// Says it once when the sound has other channels than were declared.
+    fn compare(&mut self, track: TrackId, outbox: &mut Outbox) {
+        let Slot::Audio(sounds) = self.slots.of(track) else { return };
+        if let Some((declared, coded)) = sounds.mismatch() {
+            let reason = Discard::Channels { declared, coded };
+            self.tell(Told::Channels(track, declared, coded), track, reason, outbox);
+        }
     }
 
     fn tell(&mut self, told: Told, track: TrackId, reason: Discard, outbox: &mut Outbox) {
@@ -189,14 +220,8 @@ impl Media {
     }
 }
 
-/// Whether a frame is what its codec says, and whether decoding can start there. The tag's own word for it
-/// is taken only where every slice is intra: some encoders call every frame a keyframe.
-fn judge(slot: &Slot, kind: TrackKind, declared: bool, payload: &[u8], limits: &CodecLimits) -> Verdict {
-    if kind == TrackKind::Audio {
-        return Verdict::Good { key: true };
-    }
-    match avc::scan(payload, slot.length_size, limits) {
-        Ok(unit) => Verdict::Good { key: unit.idr || (declared && unit.intra) },
-        Err(fault) => Verdict::Bad(Discard::Frame(fault)),
-    }
+/// Leaves out what was bad: `false`.
+fn discard(track: TrackId, reason: Discard, outbox: &mut Outbox) -> bool {
+    outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
+    false
 }

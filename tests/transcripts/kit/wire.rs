@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use rillcast::flv::amf0::{self, Value};
 use rillcast::flv::mux::{self, Form};
+use rillcast::media::{AudioCodec, VideoCodec};
 
 /// A message to be written as chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,23 +138,23 @@ pub(crate) fn audio(time: u32, body: impl Into<Bytes>) -> Wire {
 }
 
 pub(crate) fn avc_config(time: u32) -> Wire {
-    video(time, mux::video_start(Form::Legacy, AVC_RECORD))
+    video(time, mux::video_start(Form::Legacy, VideoCodec::Avc, AVC_RECORD))
 }
 
 pub(crate) fn aac_config(time: u32) -> Wire {
-    audio(time, mux::audio_start(Form::Legacy, AAC_RECORD))
+    audio(time, mux::audio_start(Form::Legacy, AudioCodec::Aac, AAC_RECORD).unwrap())
 }
 
 pub(crate) fn key_frame(time: u32, fill: &[u8]) -> Wire {
-    video(time, mux::video_frame(Form::Legacy, 80, true, &idr(fill)))
+    video(time, mux::video_frame(Form::Legacy, VideoCodec::Avc, 80, true, &idr(fill)))
 }
 
 pub(crate) fn inter_frame(time: u32, fill: &[u8]) -> Wire {
-    video(time, mux::video_frame(Form::Legacy, 0, false, &inter(fill)))
+    video(time, mux::video_frame(Form::Legacy, VideoCodec::Avc, 0, false, &inter(fill)))
 }
 
 pub(crate) fn sound(time: u32, fill: &[u8]) -> Wire {
-    audio(time, mux::audio_frame(Form::Legacy, fill))
+    audio(time, mux::audio_frame(Form::Legacy, AudioCodec::Aac, fill))
 }
 
 /// `@setDataFrame` with `onMetaData`, as encoders send it.

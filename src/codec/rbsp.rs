@@ -1,6 +1,6 @@
 //! RBSP: the bytes of a NAL unit without emulation prevention, one at a time, without allocating.
 
-/// Leaves out the third byte of each `00 00 03` (H.264 §7.4.1.1).
+/// Leaves out the third byte of each `00 00 03` (H.264 §7.4.1.1, H.265 §7.4.2.1).
 pub(super) struct Rbsp<'a> {
     left: &'a [u8],
     zeros: u8,

@@ -1,0 +1,62 @@
+//! Pictures: a track of video, by whichever codec its packets name.
+
+use bytes::Bytes;
+
+use super::tracks::Seen;
+use crate::codec::{Error, Video};
+use crate::media::{CodecConfig, CodecLimits, VideoCodec};
+
+/// The track, once there is a good configuration.
+#[derive(Default)]
+pub(super) struct Pictures(Option<Known>);
+
+struct Known {
+    codec: VideoCodec,
+    record: Bytes,
+    video: Video,
+}
+
+impl Pictures {
+    /// Whether there is a configuration.
+    pub(super) fn known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether frames of `codec` can be read.
+    pub(super) fn ready(&self, codec: VideoCodec) -> bool {
+        self.0.as_ref().is_some_and(|known| known.codec == codec)
+    }
+
+    /// Takes a configuration record: a repetition of the one in force says nothing new, and a bad one leaves it in
+    /// force. What is new, if it is known yet.
+    pub(super) fn declare(
+        &mut self,
+        codec: VideoCodec,
+        record: Bytes,
+        limits: &CodecLimits,
+    ) -> Result<Option<CodecConfig>, Error> {
+        if self.0.as_ref().is_some_and(|known| known.codec == codec && known.record == record) {
+            return Ok(None);
+        }
+        let video = Video::parse(codec, record.clone(), limits)?;
+        let config = video.config().cloned().map(CodecConfig::Video);
+        self.0 = Some(Known { codec, record, video });
+        Ok(config)
+    }
+
+    /// Checks a frame, which its tag may have `declared` to be a key frame: that is believed only where nothing says
+    /// otherwise, since some encoders say so of every frame. `None` while nobody can use it: what it takes to
+    /// describe the track has not come yet.
+    pub(super) fn see(
+        &mut self,
+        payload: Bytes,
+        declared: bool,
+        limits: &CodecLimits,
+    ) -> Result<Option<Seen>, Error> {
+        let Some(Known { video, .. }) = &mut self.0 else { return Ok(None) };
+        let picture = video.take(payload, declared, limits)?;
+        let Some(config) = video.config() else { return Ok(None) };
+        let config = picture.reconfigured.then(|| CodecConfig::Video(config.clone()));
+        Ok(Some(Seen { key: picture.key, payload: picture.payload, config }))
+    }
+}
