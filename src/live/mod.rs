@@ -6,6 +6,7 @@
 mod clock;
 mod constants;
 mod cues;
+mod declared;
 mod error;
 mod frames;
 mod generation;

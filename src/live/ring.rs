@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::constants::Constants;
+use super::declared::{Declared, per_second};
 use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
@@ -95,8 +96,7 @@ pub(super) struct PartRing {
     next_part: u64,
     /// The init section that the next segment will need, where that is known and another.
     next_init: Option<Arc<Init>>,
-    announced: u64,
-    peak: u64,
+    declared: Declared,
     /// The last segment that began without a keyframe where the leader's began with one.
     misaligned: Option<u64>,
     dirty: bool,
@@ -175,8 +175,7 @@ impl PartRing {
             next_msn: 1,
             next_part: 0,
             next_init: None,
-            announced: bounds.announced,
-            peak: 0,
+            declared: Declared::new(bounds.announced),
             misaligned: None,
             dirty: false,
             ended: false,
@@ -331,10 +330,7 @@ impl PartRing {
 
     fn close(&mut self, segment: Arc<Segment>) {
         let (bytes, duration) = (segment.len(), segment.duration);
-        // One shorter than half a second says nothing about a peak.
-        if duration.saturating_mul(2) >= i64::from(self.scale.per_second()) {
-            self.peak = self.peak.max(per_second(bytes, duration, self.scale));
-        }
+        self.declared.segment(bytes, duration, self.scale);
         self.kept_bytes = self.kept_bytes.saturating_add(bytes);
         self.listed_bytes = self.listed_bytes.saturating_add(bytes);
         self.listed_ticks = self.listed_ticks.saturating_add(duration);
@@ -376,22 +372,13 @@ impl PartRing {
         }
     }
 
-    /// What to declare: the measured peak and a tenth, or before three segments are measured the larger
-    /// of what was announced and what came so far.
-    fn bandwidth(&self) -> Bandwidth {
+    /// What to declare, with the average over all that is listed.
+    fn bandwidth(&mut self) -> Bandwidth {
         let (mut bytes, mut ticks) = (self.listed_bytes, self.listed_ticks);
         for part in self.open.iter().flat_map(|open| &open.parts) {
             bytes = bytes.saturating_add(part.body.len());
             ticks = ticks.saturating_add(part.duration);
         }
-        let average = per_second(bytes, ticks, self.scale);
-        let measured =
-            if self.segments.len() < 3 { self.announced.max(average).max(self.peak) } else { self.peak };
-        Bandwidth { peak: measured.max(average).saturating_mul(11) / 10, average }
+        self.declared.rate(per_second(bytes, ticks, self.scale))
     }
-}
-
-fn per_second(bytes: u64, ticks: i64, scale: Timescale) -> u64 {
-    let bits = u128::from(bytes) * 8 * u128::from(scale.per_second());
-    u64::try_from(bits / u128::from(ticks.max(1).unsigned_abs())).unwrap_or(u64::MAX)
 }

@@ -21,9 +21,9 @@ pub struct OpenSegment {
 /// Bits per second, measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bandwidth {
-    /// Peak segment bit rate to declare: never falls while the generation lasts.
+    /// Peak segment bit rate to declare: once it is a measured one, it never falls while the generation lasts.
     pub peak: u64,
-    /// Average over the window.
+    /// Average over the window, to declare.
     pub average: u64,
 }
 
