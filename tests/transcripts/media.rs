@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rillcast::flv::FourCc;
 use rillcast::flv::mux::{self, Form};
+use rillcast::flv::{FourCc, TagKind};
 use rillcast::media::{AudioCodec, CodecConfig, TrackId, VideoCodec};
 use rillcast::rtmp::{ClockFault, Discard, Error, Output, Wait};
 
@@ -169,6 +169,32 @@ fn unknown_codecs_and_further_tracks_are_refused_by_name_and_the_rest_goes_on() 
     assert!(discards.contains(&Discard::Extra(7)));
     assert!(discards.contains(&Discard::Stray(FourCc::MP3)), "a stray frame does not end the sound");
     assert_eq!(peer.frames().len(), 5);
+}
+
+/// Enhanced RTMP v2, "ModEx" and "Multitrack": all that a tag says of several tracks at once.
+#[test]
+fn several_tracks_in_one_tag_come_out_each_with_its_time_to_the_microsecond() {
+    let mut peer = Peer::publishing();
+    let start = |track| mux::video_start(Form::Track(track), VideoCodec::Avc, AVC_RECORD);
+    peer.sends(video(0, mux::gather(&[start(0), start(1), start(2)]).unwrap()));
+    assert_eq!(peer.tracks().iter().map(|track| track.id.index).collect::<Vec<_>>(), [0, 1, 2]);
+    let frame = |track| mux::video_frame(Form::Track(track), VideoCodec::Avc, 40, true, &idr(&[track; 50]));
+    let tag = mux::gather(&[frame(0), frame(1), frame(2)]).unwrap();
+    peer.sends(video(1_000, tag.clone()));
+    peer.sends(video(1_016, mux::offset(TagKind::Video, 666_667, &tag).unwrap()));
+    let times: Vec<_> = peer
+        .frames()
+        .iter()
+        .map(|frame| (frame.track.index, frame.dts.micros(), frame.cts, frame.key))
+        .collect();
+    let whole = (0..3).map(|track| (track, 1_000_000, 40, true));
+    assert_eq!(times, whole.chain((0..3).map(|track| (track, 1_016_666, 40_000, true))).collect::<Vec<_>>());
+    let start = |track| mux::audio_start(Form::Track(track), AudioCodec::Aac, AAC_RECORD).unwrap();
+    peer.sends(audio(1_020, mux::gather(&[start(0), start(1)]).unwrap()));
+    let frame = |track| mux::audio_frame(Form::Track(track), AudioCodec::Aac, &[track; 20]);
+    peer.sends(audio(1_020, mux::gather(&[frame(0), frame(1)]).unwrap()));
+    let heard: Vec<_> = peer.frames().iter().map(|frame| frame.track.to_string()).collect();
+    assert_eq!(heard, ["a0", "a1"]);
 }
 
 /// Hostile case 25.

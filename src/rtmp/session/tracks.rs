@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::slots::{Slot, Slots};
 use crate::flv::{self, FourCc, Packet, PacketKind};
-use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
+use crate::media::{CodecConfig, CodecLimits, Frame, Ticks, Timescale, Track, TrackId, TrackKind, Unroll};
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
@@ -112,20 +112,13 @@ impl Media {
         match packet.kind {
             PacketKind::SequenceStart(record) => self.configure(track, packet.codec, record, limits, outbox),
             PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
-            PacketKind::Frames { cts, key, payload, .. } => {
+            PacketKind::Frames { cts, nanos, key, payload } => {
                 if !self.slots.of(track).ready(packet.codec) {
                     self.tell(Told::NoConfig(track), track, Discard::NoConfig, outbox);
                     return true;
                 }
-                let frame = Frame {
-                    track,
-                    dts: Ticks::millis(time),
-                    cts: i64::from(cts),
-                    duration: None,
-                    key,
-                    payload,
-                    arrival: now,
-                };
+                let (dts, cts) = instant(time, nanos, cts);
+                let frame = Frame { track, dts, cts, duration: None, key, payload, arrival: now };
                 self.judge(frame, limits, outbox)
             }
             // The configuration stays: what comes next either repeats it or brings its own.
@@ -218,6 +211,17 @@ impl Media {
             outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
         }
     }
+}
+
+/// Decode time and composition offset of a tag at `time` and `nanos` more. Milliseconds, as long as there is nothing
+/// finer.
+fn instant(time: i64, nanos: u32, cts: i32) -> (Ticks, i64) {
+    let cts = i64::from(cts);
+    if nanos == 0 {
+        return (Ticks::millis(time), cts);
+    }
+    let micros = time.saturating_mul(1_000).saturating_add(i64::from(nanos / 1_000));
+    (Ticks::new(micros, Timescale::MICROS), cts.saturating_mul(1_000))
 }
 
 /// Leaves out what was bad: `false`.
