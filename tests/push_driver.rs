@@ -92,7 +92,7 @@ fn short_flv(pictures: usize) -> tempfile::NamedTempFile {
 }
 
 fn options(file: PathBuf, at: SocketAddr) -> publish::Options {
-    publish::Options { file, url: format!("rtmp://{at}/live/studio?key=hush"), repeat: false }
+    publish::Options { files: vec![file], url: format!("rtmp://{at}/live/studio?key=hush"), repeat: false }
 }
 
 #[tokio::test]

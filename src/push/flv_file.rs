@@ -3,6 +3,8 @@
 //! FLV times are rounded to milliseconds. Where one steady grid explains every one of them, the grid is
 //! taken for the truth: it gives back each file time when rounded, and loops exactly.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::clip::{Coding, Edit, RawTrack, Sample};
@@ -10,46 +12,47 @@ use super::error::{ClipError, FourChars};
 use super::mp4::MAX_SAMPLES;
 use crate::codec::{self, Sound};
 use crate::flv::{self, File, FourCc, Packet, PacketKind, Tag, TagKind};
-use crate::media::{CodecLimits, FrameRate, Ticks, Timescale, Unroll, VideoCodec, rescale};
+use crate::media::{
+    CodecLimits, FrameRate, Ticks, Timescale, TrackId, TrackKind, Unroll, VideoCodec, rescale,
+};
 
 /// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
 const FINE: u32 = 1_000;
 const CHANGES: &str = "the codec configuration changes, which cannot be published";
 
-/// The first video and the first audio track of `file`.
+/// Every track of `file`, in the order of their kinds and numbers.
 pub(super) fn read(file: &Bytes) -> Result<Vec<RawTrack>, ClipError> {
-    let mut video = Gathered::new("video tag");
-    let mut audio = Gathered::new("audio tag");
+    let mut tracks: BTreeMap<TrackId, Gathered> = BTreeMap::new();
+    let mut clocks = [Unroll::default(), Unroll::default()];
+    let [pictures, sounds] = &mut clocks;
     let tags = File::open(file.clone()).map_err(|source| ClipError::Tag { place: "FLV header", source })?;
     for tag in tags {
         let tag = tag.map_err(|source| ClipError::Tag { place: "FLV tag", source })?;
-        let track = match tag.kind {
-            TagKind::Video => &mut video,
-            TagKind::Audio => &mut audio,
+        let (kind, place, clock) = match tag.kind {
+            TagKind::Video => (TrackKind::Video, "video tag", &mut *pictures),
+            TagKind::Audio => (TrackKind::Audio, "audio tag", &mut *sounds),
             TagKind::Script => continue,
         };
-        let place = track.place;
         let parsed = match Tag::parse(tag.kind, tag.body) {
             // A frame of no bytes: ffmpeg ends FLAC with one.
             Err(flv::Error::Truncated { field: "video frame" | "audio frame" | "coded frames" }) => continue,
             parsed => parsed.map_err(|source| ClipError::Tag { place, source })?,
         };
         if let Tag::Video(packets) | Tag::Audio(packets) = parsed {
-            let time = track.clock.push(tag.time);
-            // Further tracks of a multitrack file are not published.
-            packets.into_iter().filter(|packet| packet.track == 0).try_for_each(|p| track.take(time, p))?;
+            let time = clock.push(tag.time);
+            for packet in packets {
+                let id = TrackId { kind, index: packet.track };
+                tracks.entry(id).or_insert_with(|| Gathered::new(id, place)).take(time, packet)?;
+            }
         }
     }
-    let mut tracks = Vec::new();
-    tracks.extend(video.settle()?);
-    tracks.extend(audio.settle()?);
-    Ok(tracks)
+    tracks.into_values().filter_map(|track| track.settle().transpose()).collect()
 }
 
 /// One track as its tags come by.
 struct Gathered {
+    id: TrackId,
     place: &'static str,
-    clock: Unroll,
     /// What its first packet says it is.
     source: Option<Source>,
     /// In milliseconds.
@@ -64,8 +67,8 @@ enum Source {
 }
 
 impl Gathered {
-    fn new(place: &'static str) -> Self {
-        Self { place, clock: Unroll::default(), source: None, samples: Vec::new() }
+    fn new(id: TrackId, place: &'static str) -> Self {
+        Self { id, place, source: None, samples: Vec::new() }
     }
 
     fn take(&mut self, time: i64, packet: Packet) -> Result<(), ClipError> {
@@ -124,7 +127,8 @@ impl Gathered {
                 Timescale::MILLIS
             }
         };
-        Ok(Some(RawTrack { id: 0, coding, scale, edit: Edit::default(), samples }))
+        let (index, edit) = (self.id.index, Edit::default());
+        Ok(Some(RawTrack { id: 0, index, coding, scale, edit, samples }))
     }
 }
 

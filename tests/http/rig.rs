@@ -1,6 +1,7 @@
 //! A real server on free ports, and raw sockets to talk to it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rillcast::control::Settings;
@@ -103,8 +104,13 @@ impl Encoder {
     /// Publishes to `rtmp://AT/live/PATH`.
     pub(crate) fn start_at(at: SocketAddr, path: &str) -> Self {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bbb_720p25_avc_aac.mp4").into();
+        Self::of(vec![file], at, path)
+    }
+
+    /// Publishes `files` as the tracks of one publish.
+    pub(crate) fn of(files: Vec<PathBuf>, at: SocketAddr, path: &str) -> Self {
         let url = format!("rtmp://{at}/live/{path}");
-        let options = publish::Options { file, url, repeat: true };
+        let options = publish::Options { files, url, repeat: true };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(publish::run(options, async {
             let _ = stopped.await;
