@@ -18,6 +18,8 @@ mod h2;
 mod hostile;
 #[path = "http/ingest.rs"]
 mod ingest;
+#[path = "http/ladder.rs"]
+mod ladder;
 #[path = "http/playback.rs"]
 mod playback;
 #[path = "http/rig.rs"]

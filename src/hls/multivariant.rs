@@ -36,6 +36,8 @@ pub struct Entry {
     pub frame_rate: Option<FrameRate>,
     /// The language of audio as an RFC 5646 tag, when known.
     pub language: Option<String>,
+    /// The name of audio for people, when it has one.
+    pub label: Option<String>,
 }
 
 /// How long the first request of a stream whose tracks are not known yet is held, in target durations'

@@ -22,6 +22,8 @@ pub(super) struct Group<'a> {
     /// GROUP-ID.
     pub(super) id: String,
     members: Vec<Track<'a>>,
+    /// How many of them are of its own codec, from the first on.
+    own: usize,
 }
 
 /// The groups of `tracks`, the one that most players can play first; a lone one has the plain name.
@@ -49,7 +51,7 @@ pub(super) fn groups<'a>(tracks: &[Track<'a>]) -> Vec<Group<'a>> {
         } else {
             format!("{}-{}", Multivariant::AUDIO_GROUP, word(codec))
         };
-        Group { id, members: (0..most).filter_map(member).collect() }
+        Group { id, own: members.len(), members: (0..most).filter_map(member).collect() }
     };
     own.into_iter().map(group).collect()
 }
@@ -84,14 +86,23 @@ impl Group<'_> {
 /// EXT-X-MEDIA of every member of every group; `uri` says where a track is. Members of the same place differ in
 /// nothing but their URI and channels (§4.4.6.1.1).
 pub(super) fn renditions(groups: &[Group<'_>], uri: impl Fn(&Entry) -> String) -> Vec<Audio> {
-    let language = |n: usize| {
-        groups.iter().find_map(|group| group.members.get(n).and_then(|(entry, _)| entry.language.clone()))
-    };
+    let mut names: Vec<String> = Vec::new();
+    let mut languages = Vec::new();
+    for n in 0..groups.first().map_or(0, |group| group.members.len()) {
+        // Told by the first group that has a track of its own there.
+        let own = groups.iter().filter(|group| n < group.own).find_map(|group| group.members.get(n));
+        // Numbered from 1 for people; a name may stand once in a group.
+        let number = n.saturating_add(1);
+        let label = own.and_then(|(entry, _)| entry.label.clone());
+        let name = label.unwrap_or_else(|| format!("Audio {number}"));
+        let twice = names.contains(&name);
+        names.push(if twice { format!("{name} {number}") } else { name });
+        languages.push(own.and_then(|(entry, _)| entry.language.clone()));
+    }
     let line = |group: &Group<'_>, n: usize, (entry, config): &Track<'_>| Audio {
         group: group.id.clone(),
-        // Numbered from 1 for people, and so unique.
-        name: format!("Audio {}", n.saturating_add(1)),
-        language: language(n),
+        name: names.get(n).cloned().unwrap_or_default(),
+        language: languages.get(n).cloned().flatten(),
         channels: (config.channels > 0).then_some(config.channels),
         default: n == 0,
         uri: uri(entry),

@@ -13,6 +13,7 @@ use http_body::Body as _;
 
 use crate::hls::{self, Answer, Directives, Entry, Presentation, Refusal, Reply, Route, Selection};
 use crate::live::{Changes, Generation, Rendition};
+use crate::media::{StreamName, TrackKind};
 
 use super::body::RopeBody;
 use super::context::Context;
@@ -174,7 +175,8 @@ fn lower(generation: &Generation, rendition: &Rendition) -> usize {
 async fn multivariant(context: &Context, peer: &Peer, generation: &Arc<Generation>, gzip: bool) -> Answer {
     let look = || {
         let renditions = generation.renditions();
-        let entries: Vec<Entry> = renditions.iter().map(|rendition| entry(rendition)).collect();
+        let entries: Vec<Entry> =
+            renditions.iter().map(|one| entry(context, generation.name(), one)).collect();
         let presentation = Presentation {
             name: generation.name(),
             generation: generation.id().as_str(),
@@ -226,8 +228,15 @@ async fn media(context: &Context, peer: &Peer, rendition: &Arc<Rendition>, reque
     hold::answer(context, peer, look, || vec![rendition.changes()], crowded).await
 }
 
-fn entry(rendition: &Rendition) -> Entry {
-    Entry { view: rendition.view(), frame_rate: rendition.frame_rate(), language: None }
+fn entry(context: &Context, stream: &StreamName, rendition: &Rendition) -> Entry {
+    let id = rendition.id();
+    let voice = context.settings.voice(stream, id.index).filter(|_| id.kind == TrackKind::Audio);
+    Entry {
+        view: rendition.view(),
+        frame_rate: rendition.frame_rate(),
+        language: voice.map(|voice| voice.language.clone()),
+        label: voice.and_then(|voice| voice.name.clone()),
+    }
 }
 
 /// A response without a body, with room for the fields that most have.

@@ -67,6 +67,7 @@ fn the_multivariant_playlist_of_the_demo_stays_what_it_is() {
         view: rendition.view(),
         frame_rate: rendition.frame_rate(),
         language: None,
+        label: None,
     };
     let renditions: Vec<Entry> = renditions.iter().map(entry).collect();
     let presentation = Presentation {

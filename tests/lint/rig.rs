@@ -83,6 +83,7 @@ pub(crate) fn multivariant(generation: &Generation) -> Option<String> {
         view: rendition.view(),
         frame_rate: rendition.frame_rate(),
         language: None,
+        label: None,
     };
     let entries: Vec<Entry> = renditions.iter().map(entry).collect();
     let presentation = Presentation {

@@ -9,7 +9,7 @@ fn name() -> StreamName {
 }
 
 fn entry(builder: &Builder) -> Entry {
-    Entry { view: Arc::new(builder.view()), frame_rate: None, language: None }
+    Entry { view: Arc::new(builder.view()), frame_rate: None, language: None, label: None }
 }
 
 fn audio(index: u8) -> Builder {
@@ -190,7 +190,7 @@ fn a_ladder_of_only_large_rungs_begins_with_the_smallest() {
 fn a_rung_that_is_not_aligned_is_left_out_with_its_i_frames() {
     let mut astray = Builder::video(1, 1).view();
     astray.aligned = false;
-    let astray = Entry { view: Arc::new(astray), frame_rate: None, language: None };
+    let astray = Entry { view: Arc::new(astray), frame_rate: None, language: None, label: None };
     let text = text(&[video(1, (640, 360), 30, 800_000), astray]);
     assert_eq!(rungs(&text), ["v1"]);
     assert!(!text.contains("/v0/"), "{text}");
@@ -267,6 +267,37 @@ fn groups_have_the_same_members_and_the_first_stays_playable_by_all() {
     let (members, codecs) = shown(&tracks);
     assert_eq!(members[..2], ["audio-aac Audio 1 a1", "audio-aac Audio 2 a1"]);
     assert_eq!(codecs, ["avc1.64001f,mp4a.40.2", "avc1.64001f,Opus"]);
+}
+
+#[test]
+fn names_and_languages_are_the_same_in_every_group_and_no_name_stands_twice() {
+    let named = |mut entry: Entry, language: &str, label: &str| {
+        entry.language = Some(language.into());
+        entry.label = Some(label.into());
+        entry
+    };
+    let tracks = [
+        video(0, (640, 360), 30, 800_000),
+        named(sound(0, AudioCodec::Aac, "mp4a.40.2", 100_000), "de", "Main"),
+        named(sound(1, AudioCodec::Opus, "Opus", 100_000), "de", "Main"),
+        named(sound(2, AudioCodec::Opus, "Opus", 100_000), "en", "Main"),
+    ];
+    let text = text(&tracks);
+    let (_, playlist) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
+    let told: Vec<_> = playlist
+        .alternatives
+        .iter()
+        .map(|a| (a.group_id.as_str(), a.language.as_deref().unwrap(), a.name.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("audio-aac", "de", "Main"),
+            ("audio-aac", "en", "Main 2"),
+            ("audio-opus", "de", "Main"),
+            ("audio-opus", "en", "Main 2")
+        ]
+    );
 }
 
 #[test]
