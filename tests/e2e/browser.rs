@@ -12,7 +12,7 @@ use crate::http::Http;
 use crate::server::Server;
 
 /// One of the programs of `tests/web`, with these arguments.
-fn node(program: &str, arguments: &[&str]) -> Child {
+pub(crate) fn node(program: &str, arguments: &[&str]) -> Child {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web").join(program);
     let mut command = Command::new("node");
     command.arg(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -28,7 +28,7 @@ fn endless(file: &Path, url: &str) -> Command {
 }
 
 /// Waits for a page's judge, and for its verdict to be good.
-async fn assert_content(mut judge: Child, mut said: String) {
+pub(crate) async fn assert_content(mut judge: Child, mut said: String) {
     let mut rest = judge.stdout.take();
     let ended = async {
         if let Some(rest) = &mut rest {
