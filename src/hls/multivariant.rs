@@ -136,7 +136,7 @@ impl Presentation<'_> {
         }
         let each = groups.len().max(1);
         let fits = |variant: &Variant| variant.bandwidth <= START;
-        let start = variants.iter().position(fits).unwrap_or(variants.len().saturating_sub(each));
+        let start = variants.iter().position(fits).unwrap_or_else(|| variants.len().saturating_sub(each));
         // Whole: all combinations of one picture stay together.
         let start = start.checked_div(each).and_then(|rung| rung.checked_mul(each)).unwrap_or(0);
         if let Some(before) = variants.get_mut(..start.saturating_add(each)) {
