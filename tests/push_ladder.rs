@@ -17,9 +17,12 @@ fn ladder(further: &'static [u8]) -> Clip {
     Clip::join([LOOPING, further].map(|file| Clip::parse(Bytes::from_static(file)).unwrap())).unwrap()
 }
 
+/// Tags of frames by their time, and whether they are of pictures.
+type Frames = BTreeMap<(i64, bool), Vec<Bytes>>;
+
 /// The tags of a clip as one-track tags, by kind and time: sequence headers first.
-fn tags(clip: &Clip) -> (Vec<(TagKind, Bytes)>, BTreeMap<(i64, bool), Vec<Bytes>>) {
-    let (mut starts, mut frames) = (Vec::new(), BTreeMap::<_, Vec<Bytes>>::new());
+fn tags(clip: &Clip) -> (Vec<(TagKind, Bytes)>, Frames) {
+    let (mut starts, mut frames) = (Vec::new(), Frames::new());
     for ClipTrack { track, scale, samples } in clip.tracks() {
         let form = Form::Track(track.id.index);
         let first = Ticks::new(samples[0].dts, *scale).to(Timescale::MILLIS).value;
