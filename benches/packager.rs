@@ -39,8 +39,8 @@ fn packager(bencher: Bencher<'_, '_>) {
         wall: WallTime { unix_micros: 1_800_000_000_000_000 },
     };
     bencher.counter(items).counter(bytes).with_inputs(|| frames.clone()).bench_local_values(|frames| {
-        let geometry = Geometry::new(&settings, Some(stream::RATE));
-        let mut packager = Packager::new(&settings, geometry, &stream::tracks(), epoch).unwrap();
+        let geometry = Geometry::new(&settings, Some(stream::RATE), &[]);
+        let mut packager = Packager::new(&settings, geometry, &stream::tracks(), |_| None, epoch).unwrap();
         for frame in frames {
             packager.push(frame).unwrap();
             while let Some(sealed) = packager.pull() {

@@ -84,6 +84,7 @@ fn view() -> View {
         date_ranges: Arc::default(),
         reports: vec![Report { track: TrackId::AUDIO, last: PartPos { msn: open, part: 1 } }],
         ended: false,
+        aligned: true,
         bandwidth: Bandwidth { peak: 2_000_000, average: 1_500_000 },
         memo: Memo::default(),
     }

@@ -26,10 +26,12 @@ enum Command {
     Serve(Serve),
     /// Check a configuration and say what would run.
     Check(Serve),
-    /// Publish a file over RTMP at real-time pace.
+    /// Publish a file over RTMP at real-time pace, or several as the rungs of a ladder.
     Publish {
-        /// An MP4 file with H.264 and AAC, or an FLV file, which may hold other sound.
-        file: PathBuf,
+        /// MP4 files, or FLV files with any codec and any number of tracks. Of a further file the picture is a
+        /// further track, or its sound where it has no picture.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
         /// Where to: rtmp://HOST/live/NAME?key=KEY, or rtmp://HOST/live/KEY; rtmps:// for TLS.
         url: String,
         /// Begin again at the end, without a seam, until stopped.
@@ -201,7 +203,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => Ok(start(serve.settings().map_err(server::Error::from)?)?),
         Command::Check(serve) => Ok(check(&serve.settings().map_err(server::Error::from)?)?),
-        Command::Publish { file, url, repeat, ca } => send(publish::Options { file, url, ca, repeat }),
+        Command::Publish { files, url, repeat, ca } => send(publish::Options { files, url, ca, repeat }),
         Command::Inspect { url, span, json, ca } => judge(inspect::Options { url, span, json, ca }),
         Command::ObsProfile(flags) => profile(flags),
         Command::Key { hash } => Ok(key(hash)?),

@@ -172,7 +172,7 @@ fn one_state_has_one_multivariant_playlist_however_often_it_is_asked_for() {
     while !generation.playable() {
         assert!(publish.step(&mut pace, start));
     }
-    let body = |gzip| match multivariant(&generation, false, gzip) {
+    let body = |gzip| match multivariant(&generation, |_| (None, None), false, gzip) {
         Answer::Ready(reply) => reply.body.runs()[0].clone(),
         other => panic!("{other:?}"),
     };

@@ -34,6 +34,8 @@ mod flv;
 mod fmp4;
 #[path = "e2e/http.rs"]
 mod http;
+#[path = "e2e/ladder.rs"]
+mod ladder;
 #[path = "e2e/play.rs"]
 mod play;
 #[path = "e2e/player.rs"]

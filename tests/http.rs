@@ -26,6 +26,8 @@ mod h2;
 mod hostile;
 #[path = "http/ingest.rs"]
 mod ingest;
+#[path = "http/ladder.rs"]
+mod ladder;
 #[path = "http/obs.rs"]
 mod obs;
 #[path = "http/playback.rs"]

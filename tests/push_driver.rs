@@ -92,7 +92,8 @@ fn short_flv(pictures: usize) -> tempfile::NamedTempFile {
 }
 
 fn options(file: PathBuf, at: SocketAddr) -> publish::Options {
-    publish::Options { file, url: format!("rtmp://{at}/live/studio?key=hush"), ca: None, repeat: false }
+    let url = format!("rtmp://{at}/live/studio?key=hush");
+    publish::Options { files: vec![file], url, ca: None, repeat: false }
 }
 
 #[tokio::test]

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use rillcast::flv::{File, TagKind, mux};
 use rillcast::media::{CodecConfig, Frame, Limits, Track, TrackId, TrackKind};
 use rillcast::push::{self, Client, Clip, Pace, Target};
 use rillcast::rtmp::{self, PublishRequest, Rejection, Session};
 
 const LOOPING: &[u8] = include_bytes!("../fixtures/bbb_720p25_avc_aac.mp4");
 const SURROUND: &[u8] = include_bytes!("../fixtures/bbb_720p25_gop132_aac51.mp4");
+const OPUS: &[u8] = include_bytes!("../fixtures/synthetic_enhanced_opus.flv");
 
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for simulated time")]
 fn origin() -> Instant {
@@ -86,11 +88,33 @@ impl Pair {
     }
 }
 
+fn clip(file: &'static [u8]) -> Clip {
+    Clip::parse(Bytes::from_static(file)).unwrap()
+}
+
+/// The sound of an FLV file alone.
+fn sound_of(file: &'static [u8]) -> Clip {
+    let mut out = mux::file_header(true, false).to_vec();
+    for tag in File::open(Bytes::from_static(file)).unwrap().map(Result::unwrap) {
+        if tag.kind == TagKind::Audio {
+            out.extend(mux::file_tag(tag.kind, tag.time, &tag.body).unwrap());
+        }
+    }
+    Clip::parse(out.into()).unwrap()
+}
+
 #[test]
 fn every_sample_of_a_clip_comes_out_of_the_ingest_unchanged() {
-    for file in [LOOPING, SURROUND] {
+    let ladder = Clip::join([clip(LOOPING), clip(SURROUND), sound_of(OPUS)]).unwrap();
+    let names: Vec<_> = ladder.tracks().iter().map(|track| track.track.id.to_string()).collect();
+    assert_eq!(
+        names,
+        ["v0", "v1", "a0", "a1"],
+        "of the second file the picture, of the third its only track"
+    );
+    for clip in [clip(LOOPING), clip(SURROUND), ladder] {
         let start = origin();
-        let clip = Arc::new(Clip::parse(Bytes::from_static(file)).unwrap());
+        let clip = Arc::new(clip);
         let mut pair = Pair::new(&clip, start);
         pair.settle(start).unwrap();
         assert!(pair.live);

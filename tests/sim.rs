@@ -4,6 +4,8 @@
 
 #[path = "sim/hostile.rs"]
 mod hostile;
+#[path = "sim/ladder.rs"]
+mod ladder;
 #[path = "sim/source.rs"]
 mod source;
 #[path = "sim/watch.rs"]

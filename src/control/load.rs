@@ -8,7 +8,7 @@ use super::fault::{Fault, Origin, SettingsError};
 use super::key::{self, KeyHash};
 use super::schema;
 use super::settings::Settings;
-use super::stream::{DeclaredStream, Policy};
+use super::stream::{DeclaredStream, Policy, Voice};
 use super::value::Value;
 
 const PREFIX: &str = "RILLCAST__";
@@ -144,6 +144,10 @@ impl Loader {
                 }
                 None => None,
             },
+            audio: match table.get("audio") {
+                Some(list) => voices(list).ok_or_else(expected("audio", schema::AUDIO))?,
+                None => Vec::new(),
+            },
         };
         self.settings.policies.insert(name.clone(), policy);
         self.stream(name, candidate, &at("key"), origin)
@@ -245,6 +249,11 @@ impl Candidate {
             }),
         }
     }
+}
+
+/// What listeners are told of a stream's audio tracks.
+fn voices(list: &toml::Value) -> Option<Vec<Voice>> {
+    list.as_array()?.iter().map(|voice| Voice::parse(voice.as_str()?)).collect()
 }
 
 fn read(path: &Path) -> Result<String, SettingsError> {

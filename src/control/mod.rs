@@ -25,7 +25,7 @@ pub use self::load::Sources;
 pub use self::metrics::{Limit, Metrics, RequestClass};
 pub use self::settings::{Latency, Listen, Obs, Settings};
 pub use self::store::{Store, StoreError};
-pub use self::stream::{DeclaredStream, Policy};
+pub use self::stream::{DeclaredStream, Policy, Voice};
 pub use self::throttle::Quota;
 pub use self::tls::{Certificate, Tls};
 pub use self::value::Value;

@@ -96,12 +96,17 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// The keys of one `[[stream]]`.
-pub(super) const STREAM_KEYS: &[&str] = &["name", "key", "key_hash", "key_file", "grace", "takeover"];
+pub(super) const STREAM_KEYS: &[&str] =
+    &["name", "key", "key_hash", "key_file", "grace", "takeover", "audio"];
 
 /// What a grace is.
 pub(super) const GRACE: &str = "a time from \"0s\" to \"30m\"";
 /// What a takeover is.
 pub(super) const TAKEOVER: &str = "\"stale\", \"reject\" or \"always\"";
+
+/// What a stream's audio tracks are.
+pub(super) const AUDIO: &str =
+    "a list of languages, each with a name if need be, such as [\"de Deutsch\", \"en\"]";
 
 /// Reads a grace.
 pub(super) fn grace(value: &Value) -> Option<Duration> {

@@ -10,7 +10,7 @@ use crate::media::{Limits, StreamName, VideoCodec};
 use crate::obs;
 
 use super::fault::{Fault, SettingsError};
-use super::stream::{DeclaredStream, Policy};
+use super::stream::{DeclaredStream, Policy, Voice};
 use super::tls::Tls;
 
 /// The whole configuration of one run.
@@ -160,12 +160,17 @@ impl Settings {
         self.part.or_else(|| self.latency.part())
     }
 
+    /// What listeners are told of audio track `index` of `stream`.
+    pub fn voice(&self, stream: &StreamName, index: u8) -> Option<&Voice> {
+        self.policies.get(stream)?.audio.get(usize::from(index))
+    }
+
     /// On which terms a publisher of `stream` with this key fingerprint comes.
     pub fn terms(&self, stream: &StreamName, credential: u64) -> Terms {
-        let own = self.policies.get(stream).copied().unwrap_or_default();
+        let own = self.policies.get(stream);
         Terms {
-            grace: own.grace.unwrap_or(self.grace),
-            takeover: own.takeover.unwrap_or(self.takeover),
+            grace: own.and_then(|own| own.grace).unwrap_or(self.grace),
+            takeover: own.and_then(|own| own.takeover).unwrap_or(self.takeover),
             credential,
         }
     }

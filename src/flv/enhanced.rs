@@ -21,8 +21,12 @@ pub(super) const MAX_TRACKS: usize = 32;
 /// Most modifiers in front of one packet: one kind is defined, and each may stand once.
 pub(super) const MAX_MODIFIERS: usize = 8;
 
-const MODIFIER_NANO_OFFSET: u8 = 0;
-const MAX_NANOS: u32 = 999_999;
+pub(super) const MODIFIER_NANO_OFFSET: u8 = 0;
+pub(super) const MAX_NANOS: u32 = 999_999;
+
+/// Types of multitrack, besides one track.
+pub(super) const MANY_TRACKS: u8 = 1;
+pub(super) const MANY_CODECS: u8 = 2;
 
 /// Packet types, of video where audio differs.
 pub(super) mod packet_type {
@@ -138,8 +142,8 @@ impl Context<'_> {
         let head = reader.u8().ok_or(Error::Truncated { field: "multitrack type" })?;
         let form = match head >> 4 {
             0 => Form::OneTrack,
-            1 => Form::ManyTracks,
-            2 => Form::ManyTracksManyCodecs,
+            MANY_TRACKS => Form::ManyTracks,
+            MANY_CODECS => Form::ManyTracksManyCodecs,
             kind => return Err(Error::MultitrackType { kind }),
         };
         let packet_type = head & 0x0F;

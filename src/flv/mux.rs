@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::amf0::{self, Value};
 use super::audio::{FORMAT_AAC, FORMAT_ENHANCED, FORMAT_MP3};
-use super::enhanced::packet_type;
+use super::enhanced::{MANY_CODECS, MANY_TRACKS, MAX_NANOS, MODIFIER_NANO_OFFSET, packet_type};
 use super::fourcc::FourCc;
 use super::metadata::Metadata;
 use super::tag::TagKind;
@@ -92,6 +92,74 @@ pub fn audio_start(form: Form, codec: AudioCodec, record: &[u8]) -> Option<Bytes
 /// One frame of sound as its codec has it.
 pub fn audio_frame(form: Form, codec: AudioCodec, payload: &[u8]) -> Bytes {
     audio(form, codec, packet_type::CODED_FRAMES, payload)
+}
+
+/// One tag for several tracks, from one-track tags ([`Form::Track`]) that say the same kind of thing: with one FourCC
+/// when all have the same codec, else with one for each track. `None` when there is none, when they are not alike, or
+/// when one does not fit the 24 bits of its size.
+pub fn gather(tags: &[Bytes]) -> Option<Bytes> {
+    let tracks: Vec<OneTrack<'_>> = tags.iter().map(|tag| OneTrack::of(tag)).collect::<Option<_>>()?;
+    let first = tracks.first()?;
+    if tracks.iter().any(|track| (track.head, track.packet_type) != (first.head, first.packet_type)) {
+        return None;
+    }
+    let shared = tracks.iter().all(|track| track.codec == first.codec);
+    let form = if shared { MANY_TRACKS } else { MANY_CODECS };
+    let mut out = BytesMut::with_capacity(tags.iter().map(|tag| tag.len().saturating_add(4)).sum());
+    out.put_slice(&[first.head, (form << 4) | first.packet_type]);
+    if shared {
+        out.put_slice(&first.codec);
+    }
+    for track in tracks {
+        if !shared {
+            out.put_slice(&track.codec);
+        }
+        let size = u32::try_from(track.body.len()).ok().filter(|size| *size <= 0xFF_FFFF)?;
+        out.put_u8(track.number);
+        out.put_uint(u64::from(size), 3);
+        out.put_slice(track.body);
+    }
+    Some(out.freeze())
+}
+
+/// `tag`, which has a FourCC, with `nanos` nanoseconds added to its time; below one millisecond, or it is clamped.
+/// `None` when it is a legacy tag, which has no place for them.
+pub fn offset(kind: TagKind, nanos: u32, tag: &[u8]) -> Option<Bytes> {
+    let (head, rest) = tag.split_first()?;
+    let (flags, packet_type) = (head & 0xF0, head & 0x0F);
+    let enhanced = match kind {
+        TagKind::Video => head & ENHANCED != 0,
+        TagKind::Audio => head >> 4 == FORMAT_ENHANCED,
+        TagKind::Script => false,
+    };
+    if !enhanced {
+        return None;
+    }
+    let mut out = BytesMut::with_capacity(tag.len().saturating_add(5));
+    // The size of what follows, less one; then the kind of modifier, and what type of packet this one is.
+    out.put_slice(&[flags | packet_type::MOD_EX, 2]);
+    out.put_uint(u64::from(nanos.min(MAX_NANOS)), 3);
+    out.put_u8((MODIFIER_NANO_OFFSET << 4) | packet_type);
+    out.put_slice(rest);
+    Some(out.freeze())
+}
+
+/// A one-track tag, taken apart.
+struct OneTrack<'a> {
+    head: u8,
+    packet_type: u8,
+    codec: [u8; 4],
+    number: u8,
+    body: &'a [u8],
+}
+
+impl<'a> OneTrack<'a> {
+    fn of(tag: &'a [u8]) -> Option<Self> {
+        let (&[head, form, a, b, c, d, number], body) = tag.split_first_chunk()?;
+        let several = matches!(head & 0x0F, packet_type::AUDIO_MULTITRACK | packet_type::VIDEO_MULTITRACK);
+        let one = several && head & ENHANCED != 0 && form >> 4 == 0;
+        one.then_some(Self { head, packet_type: form & 0x0F, codec: [a, b, c, d], number, body })
+    }
 }
 
 /// `onMetaData` as a script tag holds it; publishing wants `set_data_frame`, which puts `@setDataFrame` in front.

@@ -296,6 +296,43 @@ fn what_is_no_flv_file_is_refused() {
     assert_eq!(file.next(), Some(Err(Error::Encrypted)));
 }
 
+#[test]
+fn several_tracks_of_sound_share_a_tag() {
+    let frame = |id, codec| mux::audio_frame(Form::Track(id), codec, b"au");
+    let read = |body: &Bytes| {
+        let packets = audio(body).unwrap();
+        packets.into_iter().map(|p| (p.track, p.codec, p.kind)).collect::<Vec<_>>()
+    };
+    let au = || frames(0, 0, true, b"au");
+    let same = mux::gather(&[frame(0, AudioCodec::Aac), frame(1, AudioCodec::Aac)]).unwrap();
+    assert_eq!(&same[..6], b"\x95\x11mp4a");
+    assert_eq!(read(&same), [(0, FourCc::AAC, au()), (1, FourCc::AAC, au())]);
+    let mixed = mux::gather(&[frame(0, AudioCodec::Aac), frame(1, AudioCodec::Opus)]).unwrap();
+    assert_eq!(&mixed[..6], b"\x95\x21mp4a");
+    assert_eq!(read(&mixed), [(0, FourCc::AAC, au()), (1, FourCc::OPUS, au())]);
+    let late = mux::offset(TagKind::Audio, 2_000_000, &frame(3, AudioCodec::Aac)).unwrap();
+    assert_eq!(read(&late), [(3, FourCc::AAC, frames(0, 999_999, true, b"au"))]);
+}
+
+#[test]
+fn only_tags_that_are_alike_are_gathered_and_only_enhanced_ones_offset() {
+    let frame = |form, key| mux::video_frame(form, VideoCodec::Avc, 0, key, b"au");
+    let start = mux::video_start(Form::Track(1), VideoCodec::Avc, b"record");
+    assert_eq!(mux::gather(&[]), None);
+    assert_eq!(mux::gather(&[frame(Form::Track(0), true), frame(Form::Track(1), false)]), None);
+    assert_eq!(mux::gather(&[frame(Form::Track(0), true), start]), None);
+    for form in [Form::Legacy, Form::Enhanced] {
+        assert_eq!(mux::gather(&[frame(form, true)]), None);
+    }
+    let gathered = mux::gather(&[frame(Form::Track(0), true)]).unwrap();
+    assert_eq!(mux::gather(&[gathered]), None, "once is enough");
+    assert_eq!(mux::offset(TagKind::Video, 1, &frame(Form::Legacy, true)), None);
+    let legacy = mux::audio_frame(Form::Legacy, AudioCodec::Aac, b"au");
+    assert_eq!(mux::offset(TagKind::Audio, 1, &legacy), None);
+    assert_eq!(mux::offset(TagKind::Script, 1, b"\x91"), None);
+    assert_eq!(mux::offset(TagKind::Video, 1, b""), None);
+}
+
 fn forms() -> impl Strategy<Value = Form> {
     prop_oneof![Just(Form::Legacy), Just(Form::Enhanced), any::<u8>().prop_map(Form::Track)]
 }
@@ -327,6 +364,29 @@ proptest! {
         }
         check(audio(&mux::audio_frame(form, AudioCodec::Aac, &payload)).unwrap(), FourCc::AAC, sound)?;
         check(audio(&mux::audio_start(form, AudioCodec::Aac, &payload).unwrap()).unwrap(), FourCc::AAC, start)?;
+    }
+
+    #[test]
+    fn tracks_that_are_gathered_are_parsed_back(
+        pictures in prop::collection::vec((any::<u8>(), any::<bool>(), prop::collection::vec(any::<u8>(), 1..60)), 1..8),
+        key: bool,
+        nanos in 0..1_000_000_u32,
+    ) {
+        let codec = |hevc: bool| if hevc { VideoCodec::Hevc } else { VideoCodec::Avc };
+        let tag = |(id, hevc, payload): &(u8, bool, Vec<u8>)| {
+            mux::video_frame(Form::Track(*id), codec(*hevc), 7, key, payload)
+        };
+        let tags: Vec<Bytes> = pictures.iter().map(tag).collect();
+        let whole = mux::gather(&tags).unwrap();
+        let mixed = pictures.iter().any(|(_, hevc, _)| *hevc != pictures[0].1);
+        prop_assert_eq!(whole[1] >> 4, if mixed { 2 } else { 1 });
+        let whole = mux::offset(TagKind::Video, nanos, &whole).unwrap();
+        let expected = pictures.iter().map(|(id, hevc, payload)| {
+            let payload = Bytes::copy_from_slice(payload);
+            let kind = PacketKind::Frames { cts: 7, nanos, key, payload };
+            Packet { track: *id, codec: codec(*hevc).into(), kind }
+        });
+        prop_assert_eq!(video(&whole).unwrap().into_iter().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
     #[test]

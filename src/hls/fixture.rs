@@ -285,6 +285,7 @@ impl Builder {
             date_ranges: self.date_ranges.clone().into(),
             reports: self.reports.clone(),
             ended: self.ended,
+            aligned: true,
             bandwidth: self.bandwidth,
             memo: Memo::default(),
         }

@@ -18,6 +18,7 @@ mod render;
 mod reply;
 mod request;
 mod route;
+mod sound;
 mod thumbnail;
 mod urgency;
 

@@ -1,5 +1,6 @@
 //! Multivariant playlist: what a stream can be played as, from the views of all its renditions.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::answer::{PLAYLIST_TYPE, longest_hold, startable};
@@ -8,10 +9,11 @@ use super::iframes;
 use super::refusal::Refusal;
 use super::reply::{Answer, Cache, Reply, Wait};
 use super::route::File;
+use super::sound::{self, Group};
 use crate::live::{Bandwidth, Generation, Memo, Rendition, Scene, View};
-use crate::m3u8::{Audio, IFrames, Multivariant, Variant};
+use crate::m3u8::{IFrames, Multivariant, Variant};
 use crate::media::{
-    AudioConfig, Captions, CodecConfig, FrameRate, StreamName, Ticks, TrackId, VideoConfig, VideoRange,
+    Captions, CodecConfig, FrameRate, StreamName, Ticks, TrackId, TrackKind, VideoConfig, VideoRange,
 };
 
 /// One generation of a stream as it is offered.
@@ -40,11 +42,16 @@ pub struct Entry {
     pub captions: Captions,
     /// The language of audio as an RFC 5646 tag, when known.
     pub language: Option<String>,
+    /// The name of audio for people, when it has one.
+    pub label: Option<String>,
 }
 
 /// How long the first request of a stream whose tracks are not known yet is held, in target durations'
 /// stead: two of the default ones.
 const UNSETTLED_TARGET: u32 = 2;
+/// The variant listed first, with which players begin, is the largest of at most so many bits a second: one that most
+/// networks carry without a stall (Apple's authoring specification has 2 Mbit/s by average).
+const START: u64 = 2_500_000;
 
 /// Slots of the scene's memo: the text, and the same compressed.
 const TEXT: usize = 0;
@@ -52,15 +59,20 @@ const COMPRESSED: usize = 1;
 
 /// What to do with a request for the multivariant playlist of `generation`, compressed if `gzip`: it is made and
 /// compressed at most once a state of the generation, and every reader is handed the same bytes.
-/// `independent_segments` as in [`Presentation`].
-pub fn multivariant(generation: &Generation, independent_segments: bool, gzip: bool) -> Answer {
+/// `independent_segments` as in [`Presentation`]; `named` has the language and the name of each audio track.
+pub fn multivariant(
+    generation: &Generation,
+    named: impl Fn(u8) -> (Option<String>, Option<String>),
+    independent_segments: bool,
+    gzip: bool,
+) -> Answer {
     let Scene { views, memo } = generation.scene();
     let renditions = generation.renditions();
-    let entry = |(rendition, view): (&Arc<Rendition>, Arc<View>)| Entry {
-        view,
-        frame_rate: rendition.frame_rate(),
-        captions: rendition.captions(),
-        language: None,
+    let entry = |(rendition, view): (&Arc<Rendition>, Arc<View>)| {
+        let TrackId { kind, index } = rendition.id();
+        let (language, label) = if kind == TrackKind::Audio { named(index) } else { (None, None) };
+        let (frame_rate, captions) = (rendition.frame_rate(), rendition.captions());
+        Entry { view, frame_rate, captions, language, label }
     };
     let entries: Vec<Entry> = renditions.iter().zip(views).map(entry).collect();
     Presentation {
@@ -108,23 +120,30 @@ impl Presentation<'_> {
         let (mut videos, mut audios) = (Vec::new(), Vec::new());
         for entry in offered {
             match &entry.view.constants.track.config {
+                // A player that changed to it would find no keyframe where it expects one.
+                CodecConfig::Video(_) if !entry.view.aligned => {}
                 CodecConfig::Video(config) => videos.push((*entry, config)),
                 CodecConfig::Audio(config) => audios.push((*entry, config)),
             }
         }
+        videos.sort_by_key(|(entry, config)| Reverse(size(entry, config)));
         // A lone audio track is a variant of its own, with no group to choose from.
-        let group = !audios.is_empty() && (audios.len() > 1 || !videos.is_empty());
-        let variants = if videos.is_empty() {
-            audios.first().map(|(entry, _)| self.variant(entry, None, &audios, group)).into_iter().collect()
-        } else {
-            videos.iter().map(|(entry, config)| self.variant(entry, Some(config), &audios, group)).collect()
-        };
+        let grouped = audios.len() > 1 || !videos.is_empty();
+        let groups = sound::groups(&audios);
         let mut playlist = Multivariant {
             independent_segments: self.independent_segments,
             i_frames: videos.iter().filter_map(|(entry, config)| self.i_frames(entry, config)).collect(),
             captions: videos.iter().fold(Captions::default(), |all, (entry, _)| all.with(entry.captions)),
-            audio: if group { self.audio(&audios) } else { Vec::new() },
-            variants,
+            audio: if grouped {
+                sound::renditions(&groups, |entry| self.uri(entry, File::Playlist))
+            } else {
+                Vec::new()
+            },
+            variants: if videos.is_empty() {
+                groups.iter().filter_map(|group| self.heard(group, grouped)).collect()
+            } else {
+                self.seen(&videos, &groups)
+            },
         };
         // It must be said of all as soon as one is not SDR (§4.4.6.2), and need not be before.
         if videos.iter().all(|(_, config)| VideoRange::of(config.colour) == VideoRange::Sdr) {
@@ -134,36 +153,55 @@ impl Presentation<'_> {
         playlist
     }
 
-    /// A variant that plays `main`, and with video any one of `audios`.
-    fn variant(
-        &self,
-        main: &Entry,
-        video: Option<&VideoConfig>,
-        audios: &[(&Entry, &AudioConfig)],
-        group: bool,
-    ) -> Variant {
-        let mut codecs: Vec<String> = video.iter().map(|config| config.codecs.clone()).collect();
-        for (_, config) in audios {
-            if !codecs.contains(&config.codecs) {
-                codecs.push(config.codecs.clone());
+    /// Variants of sound alone: one that plays the first member of `group`.
+    fn heard(&self, group: &Group<'_>, grouped: bool) -> Option<Variant> {
+        let rate = group.bandwidth();
+        Some(Variant {
+            uri: self.uri(group.first()?, File::Playlist),
+            bandwidth: rate.peak,
+            average_bandwidth: Some(rate.average),
+            codecs: group.codecs(),
+            audio: grouped.then(|| group.id.clone()),
+            ..Variant::default()
+        })
+    }
+
+    /// Each of `videos` with each of `groups`, or alone where there is no sound. Players begin with the first one
+    /// they can play; the others follow from the largest to the smallest.
+    fn seen(&self, videos: &[(&Entry, &VideoConfig)], groups: &[Group<'_>]) -> Vec<Variant> {
+        let mut variants: Vec<Variant> = Vec::new();
+        for (entry, config) in videos {
+            variants.extend(groups.iter().map(|group| self.variant(entry, config, Some(group))));
+            if groups.is_empty() {
+                variants.push(self.variant(entry, config, None));
             }
         }
-        // The dearest combination (§4.1): with the audio rendition that takes most, if any is added.
-        let own = video.map(|_| bandwidth(&main.view)).unwrap_or_default();
-        let sound = audios.iter().map(|(entry, _)| bandwidth(&entry.view));
-        let sound = sound.fold(Bandwidth::default(), |most, b| Bandwidth {
-            peak: most.peak.max(b.peak),
-            average: most.average.max(b.average),
-        });
+        let each = groups.len().max(1);
+        let fits = |variant: &Variant| variant.bandwidth <= START;
+        let start = variants.iter().position(fits).unwrap_or_else(|| variants.len().saturating_sub(each));
+        // Whole: all combinations of one picture stay together.
+        let start = start.checked_div(each).and_then(|rung| rung.checked_mul(each)).unwrap_or(0);
+        if let Some(before) = variants.get_mut(..start.saturating_add(each)) {
+            before.rotate_right(each);
+        }
+        variants
+    }
+
+    /// A variant that plays `entry`, with any one of `group`.
+    fn variant(&self, entry: &Entry, config: &VideoConfig, group: Option<&Group<'_>>) -> Variant {
+        let own = bandwidth(&entry.view);
+        let sound = group.map(Group::bandwidth).unwrap_or_default();
+        let mut codecs = vec![config.codecs.clone()];
+        codecs.extend(group.into_iter().flat_map(Group::codecs));
         Variant {
-            uri: self.uri(main, File::Playlist),
+            uri: self.uri(entry, File::Playlist),
             bandwidth: own.peak.saturating_add(sound.peak),
             average_bandwidth: Some(own.average.saturating_add(sound.average)),
             codecs,
-            resolution: video.map(|config| (config.width, config.height)),
-            frame_rate: video.and_then(|config| main.frame_rate.or(config.frame_rate)),
-            video_range: video.map(|config| VideoRange::of(config.colour)),
-            audio: group,
+            resolution: Some((config.width, config.height)),
+            frame_rate: rate(entry, config),
+            video_range: Some(VideoRange::of(config.colour)),
+            audio: group.map(|group| group.id.clone()),
         }
     }
 
@@ -180,24 +218,26 @@ impl Presentation<'_> {
         })
     }
 
-    fn audio(&self, audios: &[(&Entry, &AudioConfig)]) -> Vec<Audio> {
-        let line = |(index, (entry, config)): (usize, &(&Entry, &AudioConfig))| Audio {
-            // Numbered from 1 for people, and so unique.
-            name: format!("Audio {}", index + 1),
-            language: entry.language.clone(),
-            channels: (config.channels > 0).then_some(config.channels),
-            default: index == 0,
-            uri: self.uri(entry, File::Playlist),
-        };
-        audios.iter().enumerate().map(line).collect()
-    }
-
     /// An absolute path, since the playlist has several URLs of different depth. It names neither host
     /// nor scheme: those are whatever the player came by.
     fn uri(&self, entry: &Entry, file: File) -> String {
         let track: TrackId = entry.view.constants.track.id;
         format!("/live/{}/{}/{track}/{file}", self.name, self.generation)
     }
+}
+
+/// What orders rungs: pixels, then frames a second in thousandths, then bit rate, which never falls; of equals the
+/// track that comes first.
+fn size(entry: &Entry, config: &VideoConfig) -> (u64, u64, u64, Reverse<TrackId>) {
+    let pixels = u64::from(config.width).saturating_mul(u64::from(config.height));
+    let milli =
+        rate(entry, config).map_or(0, |rate| u64::from(rate.num).saturating_mul(1_000) / u64::from(rate.den));
+    (pixels, milli, entry.view.bandwidth.peak, Reverse(entry.view.constants.track.id))
+}
+
+/// The measured frame rate, or else the declared one.
+fn rate(entry: &Entry, config: &VideoConfig) -> Option<FrameRate> {
+    entry.frame_rate.or(config.frame_rate)
 }
 
 /// It is not known yet which tracks the stream has.
@@ -207,7 +247,7 @@ pub(super) fn unsettled() -> Answer {
 
 /// What to declare for a rendition. Before its first segment closes nothing has been measured over a
 /// segment; what its parts so far come to is the best there is, and BANDWIDTH must not be 0.
-fn bandwidth(view: &View) -> Bandwidth {
+pub(super) fn bandwidth(view: &View) -> Bandwidth {
     if view.bandwidth.peak > 0 {
         return Bandwidth { average: view.bandwidth.average.min(view.bandwidth.peak), ..view.bandwidth };
     }

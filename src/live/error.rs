@@ -73,6 +73,8 @@ pub enum Notice {
     },
     /// A track began after the stream's tracks were settled.
     LateTrack(TrackId),
+    /// A video track's keyframes are not where the first one's are, and it left the ladder.
+    Misaligned(TrackId),
     /// Pictures come at no steady rate: each part waits for one frame more.
     NoSteadyRate,
     /// More timed metadata than playlists can hold.
@@ -102,6 +104,10 @@ impl fmt::Display for Notice {
             Self::LateTrack(track) => {
                 write!(f, "{track} began after the stream did: it is left out until the next publish")
             }
+            Self::Misaligned(track) => write!(
+                f,
+                "keyframes of {track} do not come within a frame of v0's: it is left out of the ladder until they have for a whole playlist; give every rendition the same keyframe interval"
+            ),
             Self::TooManyCues => {
                 f.write_str("too much timed metadata: what playlists have no room for is left out")
             }

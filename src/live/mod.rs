@@ -6,11 +6,13 @@
 mod clock;
 mod constants;
 mod cues;
+mod declared;
 mod error;
 mod frames;
 mod generation;
 mod position;
 mod publisher;
+mod rates;
 mod registry;
 mod ring;
 mod sanity;

@@ -178,7 +178,7 @@ impl Publisher {
         let Some(first) = settled.frames.iter().find(leads) else { return Ok(()) };
         let wall = self.wall_of(first);
         let mut writer = Writer::new(self.registry.settings(), &settled, first, wall, self.bit_rate())?;
-        if writer.rate().is_none() {
+        if !writer.steady() {
             self.notices.push(Notice::NoSteadyRate);
         }
         let renditions = writer.renditions();

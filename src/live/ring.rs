@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::constants::Constants;
+use super::declared::{Declared, per_second};
 use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
@@ -108,8 +109,9 @@ pub(super) struct PartRing {
     next_part: u64,
     /// The init section that the next segment will need, where that is known and another.
     next_init: Option<Arc<Init>>,
-    announced: u64,
-    peak: u64,
+    declared: Declared,
+    /// The last segment that began without a keyframe where the leader's began with one.
+    misaligned: Option<u64>,
     dirty: bool,
     ended: bool,
     /// When the last segment was closed.
@@ -153,6 +155,7 @@ impl PartRing {
             date_ranges: Arc::default(),
             reports: Vec::new(),
             ended: false,
+            aligned: true,
             bandwidth: Bandwidth::default(),
             memo: Memo::default(),
         };
@@ -186,8 +189,8 @@ impl PartRing {
             next_msn: 1,
             next_part: 0,
             next_init: None,
-            announced: bounds.announced,
-            peak: 0,
+            declared: Declared::new(bounds.announced),
+            misaligned: None,
             dirty: false,
             ended: false,
             closed: None,
@@ -284,6 +287,26 @@ impl PartRing {
         self.dirty = true;
     }
 
+    /// Whether segment `msn`, open or listed, begins with a keyframe.
+    pub(super) fn independent(&self, msn: u64) -> Option<bool> {
+        let open = self.open.as_ref().map(|open| &open.head);
+        let mut heads = open.into_iter().chain(self.segments.iter().rev().map(|kept| &kept.segment.head));
+        heads.find(|head| head.msn == msn).map(|head| head.independent)
+    }
+
+    /// Segment `msn` began without a keyframe where the leader's began with one: until it has left the
+    /// playlist the rendition is not offered. `true` when it was until now.
+    pub(super) fn misalign(&mut self, msn: u64) -> bool {
+        let was = self.aligned();
+        self.misaligned = Some(msn);
+        was
+    }
+
+    fn aligned(&self) -> bool {
+        let first = self.segments.get(self.listed_from).map_or(self.next_msn, |kept| kept.segment.head.msn);
+        self.misaligned.is_none_or(|msn| msn < first)
+    }
+
     pub(super) fn end(&mut self) {
         self.ended = true;
         self.dirty = true;
@@ -315,6 +338,7 @@ impl PartRing {
             date_ranges,
             reports,
             ended: self.ended,
+            aligned: self.aligned(),
             bandwidth: self.bandwidth(),
             memo: Memo::default(),
         };
@@ -325,10 +349,7 @@ impl PartRing {
 
     fn close(&mut self, segment: Arc<Segment>) {
         let (bytes, duration) = (segment.bytes(), segment.duration);
-        // One shorter than half a second says nothing about a peak.
-        if duration.saturating_mul(2) >= i64::from(self.scale.per_second()) {
-            self.peak = self.peak.max(per_second(bytes, duration, self.scale));
-        }
+        self.declared.segment(bytes, duration, self.scale);
         self.kept_bytes = self.kept_bytes.saturating_add(bytes);
         self.listed_bytes = self.listed_bytes.saturating_add(bytes);
         self.listed_ticks = self.listed_ticks.saturating_add(duration);
@@ -370,22 +391,13 @@ impl PartRing {
         }
     }
 
-    /// What to declare: the measured peak and a tenth, or before three segments are measured the larger
-    /// of what was announced and what came so far.
-    fn bandwidth(&self) -> Bandwidth {
+    /// What to declare, with the average over all that is listed.
+    fn bandwidth(&mut self) -> Bandwidth {
         let (mut bytes, mut ticks) = (self.listed_bytes, self.listed_ticks);
         for part in self.open.iter().flat_map(|open| &open.parts) {
             bytes = bytes.saturating_add(part.body.len());
             ticks = ticks.saturating_add(part.duration);
         }
-        let average = per_second(bytes, ticks, self.scale);
-        let measured =
-            if self.segments.len() < 3 { self.announced.max(average).max(self.peak) } else { self.peak };
-        Bandwidth { peak: measured.max(average).saturating_mul(11) / 10, average }
+        self.declared.rate(per_second(bytes, ticks, self.scale))
     }
-}
-
-fn per_second(bytes: u64, ticks: i64, scale: Timescale) -> u64 {
-    let bits = u128::from(bytes) * 8 * u128::from(scale.per_second());
-    u64::try_from(bits / u128::from(ticks.max(1).unsigned_abs())).unwrap_or(u64::MAX)
 }

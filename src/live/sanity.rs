@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Error;
-use crate::media::{Frame, Timescale};
+use crate::media::{Frame, Timescale, TrackId};
 
 /// Frames in a row with one timestamp before the clock is said to stand still: four seconds of pictures.
 const STILL: u32 = 100;
@@ -11,17 +11,21 @@ const STILL: u32 = 100;
 const WILD: u32 = 8;
 const WILD_STEP_MS: i64 = 5_000;
 
-/// Watches the source's clock of one track.
+/// Watches the source's clock, by the first track that it sees.
 #[derive(Debug, Default)]
 pub(super) struct Sanity {
+    track: Option<TrackId>,
     last: Option<(i64, Instant)>,
     still: u32,
     wild: u32,
 }
 
 impl Sanity {
-    /// Looks at one frame of the track.
+    /// Looks at one frame; those of other tracks say nothing new.
     pub(super) fn check(&mut self, frame: &Frame) -> Result<(), Error> {
+        if *self.track.get_or_insert(frame.track) != frame.track {
+            return Ok(());
+        }
         let at = frame.dts.to(Timescale::MILLIS).value;
         let Some((before, arrival)) = self.last.replace((at, frame.arrival)) else { return Ok(()) };
         let step = at.saturating_sub(before);

@@ -5,8 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::rates::Rates;
 use super::{Error, Expect};
-use crate::media::{CodecConfig, Frame, FrameRate, RingLimits, Timescale, Track, TrackKind};
+use crate::media::{CodecConfig, Frame, FrameRate, RingLimits, Timescale, Track, TrackId, TrackKind};
 
 /// Pictures looked at to tell the frame rate.
 const LOOK: usize = 8;
@@ -29,9 +30,9 @@ pub(super) struct Settling {
 #[derive(Debug)]
 pub(super) struct Settled {
     pub(super) tracks: Vec<Track>,
-    /// Rate of the pictures, when they come at a steady one.
-    pub(super) rate: Option<FrameRate>,
-    /// The kept frames in order of arrival, the first picture a keyframe.
+    /// Rates of the pictures, of those that come at a steady one.
+    pub(super) rates: Rates,
+    /// The kept frames in order of arrival, the first picture of each track a keyframe.
     pub(super) frames: Vec<Frame>,
 }
 
@@ -53,10 +54,11 @@ impl Settling {
         let waited = frame.arrival.saturating_duration_since(since);
         let has_key = self.frames.iter().any(|kept| kept.track.kind == TrackKind::Video && kept.key);
         let video = frame.track.kind == TrackKind::Video;
+        let begun = !video || frame.key || self.frames.iter().any(|kept| kept.track == frame.track);
         if !has_key && self.wants(TrackKind::Video) && waited > limits.first_keyframe {
             return Err(Error::NoKeyframe { waited });
         }
-        if !self.tracks.iter().any(|track| track.id == frame.track) || (video && !frame.key && !has_key) {
+        if !self.tracks.iter().any(|track| track.id == frame.track) || !begun {
             return Ok(());
         }
         self.bytes = self.bytes.saturating_add(frame.payload.len());
@@ -82,20 +84,33 @@ impl Settling {
         let newest = self.frames.last()?.arrival;
         let waited = newest.saturating_duration_since(self.since?).max(self.media_span());
         let ready = |kind: TrackKind, announced: Option<bool>| {
-            let count = self.frames.iter().filter(|frame| frame.track.kind == kind).count();
-            let known = self.tracks.iter().any(|track| track.id.kind == kind);
-            match kind {
-                _ if announced == Some(false) && !known => true,
-                TrackKind::Video if known => {
-                    count > LOOK || (count > 1 && waited > UNANNOUNCED && self.slow())
+            let mut known = self.tracks.iter().filter(|track| track.id.kind == kind).peekable();
+            match known.peek() {
+                None if announced == Some(false) => true,
+                None => waited > if announced == Some(true) { ANNOUNCED } else { UNANNOUNCED },
+                Some(first) => {
+                    let first = first.id;
+                    known.all(|track| self.heard(track.id, waited, track.id == first))
                 }
-                TrackKind::Audio if known => count > 0 || waited > ANNOUNCED,
-                _ => waited > if announced == Some(true) { ANNOUNCED } else { UNANNOUNCED },
             }
         };
         let full = self.bytes > limits.part_bytes;
         let done = ready(TrackKind::Video, self.expect.video) && ready(TrackKind::Audio, self.expect.audio);
         (full || done).then(|| self.take())
+    }
+
+    /// Whether enough of a configured track has come: pictures until their rate can be told, and one frame of
+    /// sound. Only the `first` pictures are waited for without end, for nothing can be cut without them.
+    fn heard(&self, track: TrackId, waited: Duration, first: bool) -> bool {
+        let count = self.frames.iter().filter(|frame| frame.track == track).count();
+        match track.kind {
+            TrackKind::Video => {
+                count > LOOK
+                    || (count > 1 && waited > UNANNOUNCED && self.slow(track))
+                    || (!first && waited > ANNOUNCED)
+            }
+            TrackKind::Audio => count > 0 || waited > ANNOUNCED,
+        }
     }
 
     /// What there is, when the publish ends before it settled; `None` when there is no frame.
@@ -107,8 +122,13 @@ impl Settling {
         let frames = std::mem::take(&mut self.frames);
         let mut tracks = std::mem::take(&mut self.tracks);
         tracks.retain(|track| frames.iter().any(|frame| frame.track == track.id));
-        let rate = self.rate(&tracks, &frames);
-        Settled { tracks, rate, frames }
+        let mut rates = Rates::default();
+        for (n, track) in tracks.iter().enumerate() {
+            // What the publisher says of its pictures, it says of the first.
+            let announced = self.expect.frame_rate.filter(|_| n == 0);
+            rates.set(track.id, rate(track, announced, &frames));
+        }
+        Settled { tracks, rates, frames }
     }
 
     /// Media time between the first and the last kept frame.
@@ -119,28 +139,28 @@ impl Settling {
     }
 
     /// Whether pictures come so seldom that waiting for many would take too long.
-    fn slow(&self) -> bool {
-        let mut pictures = self.frames.iter().filter(|frame| frame.track.kind == TrackKind::Video);
+    fn slow(&self, track: TrackId) -> bool {
+        let mut pictures = self.frames.iter().filter(|frame| frame.track == track);
         let span = pictures.next().zip(pictures.next_back()).map(|(a, b)| b.dts.micros() - a.dts.micros());
         span.is_some_and(|micros| micros > 400_000)
     }
+}
 
-    /// The declared rate that the pictures keep, or the standard one that they keep without saying so.
-    fn rate(&self, tracks: &[Track], frames: &[Frame]) -> Option<FrameRate> {
-        let video = tracks.iter().find(|track| track.id.kind == TrackKind::Video)?;
-        let CodecConfig::Video(config) = &video.config else { return None };
-        let times: Vec<i64> =
-            frames.iter().filter(|frame| frame.track == video.id).map(|frame| frame.dts.micros()).collect();
-        let declared = [config.frame_rate, self.expect.frame_rate].into_iter().flatten();
-        if times.len() < 3 {
-            return declared.into_iter().next();
-        }
-        let mut candidates = declared.clone().chain(measured(&times)).chain(FrameRate::STANDARD);
-        candidates.find(|rate| keeps(*rate, &times, 1_500)).or_else(|| {
-            let mut candidates = declared.chain(measured(&times));
-            candidates.find(|rate| keeps(*rate, &times, 25_000) && mean_is(*rate, &times))
-        })
+/// The declared or announced rate that the pictures of `track` keep, or the standard one that they keep without
+/// saying so; none of sound.
+fn rate(track: &Track, announced: Option<FrameRate>, frames: &[Frame]) -> Option<FrameRate> {
+    let CodecConfig::Video(config) = &track.config else { return None };
+    let times: Vec<i64> =
+        frames.iter().filter(|frame| frame.track == track.id).map(|frame| frame.dts.micros()).collect();
+    let declared = [config.frame_rate, announced].into_iter().flatten();
+    if times.len() < 3 {
+        return declared.into_iter().next();
     }
+    let mut candidates = declared.clone().chain(measured(&times)).chain(FrameRate::STANDARD);
+    candidates.find(|rate| keeps(*rate, &times, 1_500)).or_else(|| {
+        let mut candidates = declared.chain(measured(&times));
+        candidates.find(|rate| keeps(*rate, &times, 25_000) && mean_is(*rate, &times))
+    })
 }
 
 /// The mean rate of `times`, in microseconds, when it is near a standard one.

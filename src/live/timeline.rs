@@ -13,10 +13,10 @@
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Grid};
+use super::rates::Rates;
 use crate::codec;
 use crate::media::{
-    AudioConfig, CodecConfig, Frame, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
-    rescale,
+    AudioConfig, CodecConfig, Frame, Ticks, Timescale, Track, TrackId, TrackKind, WallTime, rescale,
 };
 use crate::packager::Epoch;
 
@@ -41,8 +41,9 @@ struct TrackTime {
     sound: Option<AudioConfig>,
     /// Source time, in milliseconds, of the epoch's start.
     origin: i64,
-    /// Milliseconds by which decode times are moved on and offsets reduced.
-    delay: i64,
+    /// Milliseconds by which decode times are moved on and offsets reduced; not known before its first picture
+    /// where it follows, so that keyframes that are shown together are cut together.
+    delay: Option<i64>,
     /// Decode time and arrival of its last frame in this epoch.
     last: Option<(i64, Instant)>,
     /// The last unbelievable source time, and how many in a row agreed.
@@ -62,17 +63,17 @@ pub(super) struct Timeline {
 
 impl Timeline {
     /// A timeline whose first epoch starts with `first`, a keyframe of the track that leads.
-    pub(super) fn new(tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) -> Self {
+    pub(super) fn new(tracks: &[Track], rates: &Rates, first: &Frame, wall: WallTime) -> Self {
         let epoch = Epoch { number: 0, media: LEAD_IN, wall };
         let mut timeline = Self { lead: first.track, epoch, tracks: Vec::new(), end: 0, jumped: None };
-        timeline.start(tracks, rate, first, offset_of(first));
+        timeline.start(tracks, rates, first, &[(first.track, offset_of(first))]);
         timeline
     }
 
     /// Whether `frame` belongs wholly before `media`, by the mapping so far.
     pub(super) fn is_before(&self, frame: &Frame, media: Ticks) -> bool {
         let Some(time) = self.tracks.iter().find(|time| time.id == frame.track) else { return false };
-        let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(time.delay);
+        let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(time.delay.unwrap_or(0));
         let at = time.at(source, self.epoch.media.to(time.scale).value);
         // Half a frame of sound is less than anybody notices, and more than rounding.
         Ticks::new(at, time.scale).micros().saturating_add(10_000) < media.micros()
@@ -81,13 +82,14 @@ impl Timeline {
     /// Begins a new epoch with `first`, any frame of the leading track, of a source that goes on as before
     /// but has lost time: the same rate, the same offset, and the dates that its clock gives it. What comes
     /// late is late: a date by its arrival would put what follows into the future.
-    pub(super) fn shift(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame) {
+    pub(super) fn shift(&mut self, tracks: &[Track], rates: &Rates, first: &Frame) {
         let lead = self.tracks.iter().find(|time| time.id == self.lead);
-        let delay = lead.map_or(0, |time| time.delay);
+        let delay = lead.and_then(|time| time.delay).unwrap_or(0);
         let source = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let since = lead.map_or(0, |time| source.saturating_sub(time.origin));
         self.next_epoch(self.epoch.wall.plus_micros(since.saturating_mul(1_000)));
-        self.start(tracks, rate, first, delay);
+        let delays: Vec<_> = self.tracks.iter().filter_map(|time| Some((time.id, time.delay?))).collect();
+        self.start(tracks, rates, first, &delays);
     }
 
     /// The current epoch.
@@ -141,9 +143,9 @@ impl Timeline {
     }
 
     /// Begins a new epoch with `first`, a keyframe of the leading track, right after the last frame.
-    pub(super) fn begin(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, wall: WallTime) {
+    pub(super) fn begin(&mut self, tracks: &[Track], rates: &Rates, first: &Frame, wall: WallTime) {
         self.next_epoch(wall);
-        self.start(tracks, rate, first, offset_of(first));
+        self.start(tracks, rates, first, &[(first.track, offset_of(first))]);
     }
 
     fn next_epoch(&mut self, wall: WallTime) {
@@ -152,7 +154,12 @@ impl Timeline {
         self.jumped = None;
     }
 
-    fn start(&mut self, tracks: &[Track], rate: Option<FrameRate>, first: &Frame, delay: i64) {
+    fn start(&mut self, tracks: &[Track], rates: &Rates, first: &Frame, delays: &[(TrackId, i64)]) {
+        let delay_of = |id: TrackId| match id.kind {
+            TrackKind::Video => delays.iter().find(|(track, _)| *track == id).map(|(_, delay)| *delay),
+            TrackKind::Audio => Some(0),
+        };
+        let delay = delay_of(first.track).unwrap_or(0);
         let origin = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let media = self.epoch.media;
         self.tracks = tracks
@@ -160,7 +167,7 @@ impl Timeline {
             .map(|track| {
                 let scale = track.timescale();
                 let base = media.to(scale).value;
-                let grid = match (&track.config, rate) {
+                let grid = match (&track.config, rates.of(track.id)) {
                     (CodecConfig::Video(_), Some(rate)) => {
                         Grid::Rate { rate, anchor: base, next: 0, noise: 0 }
                     }
@@ -169,7 +176,7 @@ impl Timeline {
                         Grid::Samples { frame: i64::from(audio.frame_samples.max(1)), next: base }
                     }
                 };
-                let delay = if track.id.kind == TrackKind::Video { delay } else { 0 };
+                let delay = delay_of(track.id);
                 let clock = Clock::new(scale, grid);
                 let sound = match &track.config {
                     CodecConfig::Video(_) => None,
@@ -186,9 +193,13 @@ impl Timeline {
         let lead = self.tracks.iter().find(|time| time.id == self.lead);
         let now = lead.and_then(|time| time.now(frame.arrival));
         let time = self.tracks.iter_mut().find(|time| time.id == frame.track)?;
-        let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(time.delay);
+        let delay = *time.delay.get_or_insert_with(|| offset_of(&frame));
+        let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let base = media.to(time.scale).value;
         if time.last.is_none() && !time.begin(source, base, now) {
+            // A picture from before the epoch says nothing of those in it.
+            time.delay =
+                time.delay.filter(|_| frame.track.kind == TrackKind::Audio || frame.track == self.lead);
             return None;
         }
         let at = time.at(source, base);
@@ -207,7 +218,7 @@ impl Timeline {
         };
         time.last = Some((place.dts, frame.arrival));
         let millis = Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value;
-        let cts = time.clock.offset(millis.saturating_sub(time.delay));
+        let cts = time.clock.offset(millis.saturating_sub(delay));
         let end = place.dts.saturating_add(place.duration.unwrap_or(1));
         self.end = self.end.max(rescale(end, time.scale, Timescale::MICROS).saturating_add(1));
         Some(Frame { dts: Ticks::new(place.dts, time.scale), cts, duration: place.duration, ..frame })
@@ -244,8 +255,10 @@ impl TrackTime {
             self.origin = self.origin.saturating_add(Ticks::new(off, self.scale).to(Timescale::MILLIS).value);
         }
         let at = self.at(source, base);
-        let Grid::Samples { frame, next } = self.clock.grid_mut() else { return true };
         let rounding = i64::from(self.scale.per_second()) / 500;
+        let Grid::Samples { frame, next } = self.clock.grid_mut() else {
+            return at >= base.saturating_sub(rounding);
+        };
         if at < base.saturating_sub(*frame).saturating_sub(rounding) {
             return false;
         }

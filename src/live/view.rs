@@ -21,9 +21,9 @@ pub struct OpenSegment {
 /// Bits per second, measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bandwidth {
-    /// Peak segment bit rate to declare: never falls while the generation lasts.
+    /// Peak segment bit rate to declare: once it is a measured one, it never falls while the generation lasts.
     pub peak: u64,
-    /// Average over the window.
+    /// Average over the window, to declare.
     pub average: u64,
 }
 
@@ -55,6 +55,9 @@ pub struct View {
     pub reports: Vec<Report>,
     /// Whether the generation is over: EXT-X-ENDLIST, nothing more will come.
     pub ended: bool,
+    /// Whether a player can change to it from the rendition that leads, at any segment of the playlist: none
+    /// begins without a keyframe where the leader's begins with one. While not, it is not offered.
+    pub aligned: bool,
     /// Measured bit rates.
     pub bandwidth: Bandwidth,
     /// Where renderings of this view are kept, made at most once each.

@@ -11,12 +11,15 @@ use super::cues::Cues;
 use super::error::{Error, Notice};
 use super::generation::Generation;
 use super::position::Report;
+use super::rates::Rates;
 use super::registry::Settings;
 use super::ring::{Bounds, PartRing, Rendition};
 use super::settle::Settled;
 use super::timeline::Timeline;
-use crate::media::{CodecConfig, Cue, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackKind, WallTime};
-use crate::packager::{Geometry, Packager};
+use crate::media::{
+    CodecConfig, Cue, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
+};
+use crate::packager::{Geometry, Packager, Sealed};
 
 /// Encoders and networks hiccup; below this it is not worth a gap. With the half second of the part that is waited
 /// for it is less than players keep from the end (PART-HOLD-BACK).
@@ -32,7 +35,7 @@ pub(super) struct Writer {
     packager: Packager,
     rings: Vec<PartRing>,
     tracks: Vec<Track>,
-    rate: Option<FrameRate>,
+    rates: Rates,
     /// New configurations that wait for a keyframe to begin an epoch.
     pending: Vec<Track>,
     /// Whether its source is gone, and the first keyframe of the next one is awaited.
@@ -47,6 +50,8 @@ pub(super) struct Writer {
     silence: Duration,
     /// Frames of followers that wait for a late leader.
     late: Vec<Frame>,
+    /// Renditions that have just left the ladder.
+    astray: Vec<TrackId>,
     /// What the source said of moments.
     cues: Cues,
     playable: bool,
@@ -63,11 +68,15 @@ impl Writer {
         announced: u64,
     ) -> Result<Self, Error> {
         let tracks = settled.tracks.clone();
-        let rate = settled.rate.or_else(|| sound_rate(&tracks));
-        let timeline = Timeline::new(&tracks, settled.rate, first, wall);
-        let geometry = Geometry::new(&settings.packager, rate);
-        let target = |track: &Track| Packager::part_target_of(&geometry, track);
+        let rates = &settled.rates;
+        let timeline = Timeline::new(&tracks, rates, first, wall);
+        let lead = timeline.lead();
+        let rate = rates.of(lead).or_else(|| sound_rate(&tracks));
+        let geometry = Geometry::new(&settings.packager, rate, &rates.others(lead));
+        let target = |track: &Track| geometry.part_target_of(track, rates.of(track.id));
         let hold_back = tracks.iter().map(target).max().unwrap_or_default() * 3;
+        // What was announced is what all pictures take together.
+        let lone = tracks.iter().filter(|track| track.id.kind == TrackKind::Video).count() == 1;
         let rings = tracks
             .iter()
             .map(|track| {
@@ -82,21 +91,21 @@ impl Writer {
                 let bounds = Bounds {
                     window: i64::try_from(settings.window.as_micros()).unwrap_or(i64::MAX),
                     max_bytes: settings.packager.limits.bytes,
-                    announced: if video { announced } else { 0 },
+                    announced: if video && lone { announced } else { 0 },
                 };
-                PartRing::new(constants, settled.rate.filter(|_| video), bounds)
+                PartRing::new(constants, rates.of(track.id), bounds)
             })
             .collect();
         let (part_target, target_duration) = (geometry.part_target, geometry.target_duration);
-        let packager = Packager::new(&settings.packager, geometry, &tracks, timeline.epoch())?;
+        let packager =
+            Packager::new(&settings.packager, geometry, &tracks, |id| rates.of(id), timeline.epoch())?;
         let pending = Vec::new();
-        let rate = settled.rate;
         Ok(Self {
             timeline,
             packager,
             rings,
             tracks,
-            rate,
+            rates: settled.rates.clone(),
             pending,
             rejoin: false,
             heard: first.arrival,
@@ -104,6 +113,7 @@ impl Writer {
             hurry: longest_wait(target_duration),
             silence: Duration::ZERO,
             late: Vec::new(),
+            astray: Vec::new(),
             cues: Cues::default(),
             playable: false,
             told_long_gop: false,
@@ -111,9 +121,9 @@ impl Writer {
         })
     }
 
-    /// Rate of its pictures, when they come at a steady one.
-    pub(super) fn rate(&self) -> Option<FrameRate> {
-        self.rate
+    /// Whether the frames of the track that leads come at a steady rate.
+    pub(super) fn steady(&self) -> bool {
+        self.rates.of(self.timeline.lead()).is_some()
     }
 
     /// Its renditions, video first.
@@ -181,7 +191,7 @@ impl Writer {
         self.patience = self.patience.max(self.silence * 3 / 2).min(MOST_PATIENCE);
         self.silence = Duration::ZERO;
         self.timeline.reach(self.packager.end());
-        self.timeline.shift(&self.tracks, self.rate, &frame);
+        self.timeline.shift(&self.tracks, &self.rates, &frame);
         self.packager.begin_epoch(self.timeline.epoch(), &[])?;
         self.take_sealed(now.mono);
         self.take_in(frame, now, notices)?;
@@ -207,6 +217,7 @@ impl Writer {
             notices.push(Notice::LongGop { millis: gop.micros() / 1_000 });
         }
         self.take_sealed(now.mono);
+        notices.extend(self.astray.drain(..).map(Notice::Misaligned));
         Ok(())
     }
 
@@ -221,14 +232,14 @@ impl Writer {
         notices.extend(changed.iter().map(|track| Notice::NewConfig(track.id)));
         for track in &changed {
             if let CodecConfig::Video(video) = &track.config {
-                self.rate = video.frame_rate;
+                self.rates.set(track.id, video.frame_rate);
             }
             if let Some(known) = self.tracks.iter_mut().find(|known| known.id == track.id) {
                 known.clone_from(track);
             }
         }
         self.timeline.reach(self.packager.end());
-        self.timeline.begin(&self.tracks, self.rate, first, now.wall);
+        self.timeline.begin(&self.tracks, &self.rates, first, now.wall);
         self.packager.begin_epoch(self.timeline.epoch(), &changed)?;
         self.take_sealed(now.mono);
         Ok(())
@@ -265,7 +276,7 @@ impl Writer {
     /// its last frame should have come, a frame before it should end: the last part did not wait longer either.
     fn lateness(&self) -> i64 {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        let frame = || self.rate.map_or(0, |rate| rate.span(1, Timescale::MICROS));
+        let frame = || self.rates.of(self.timeline.lead()).map_or(0, |rate| rate.span(1, Timescale::MICROS));
         if self.rejoin { frame().saturating_neg() } else { micros(self.patience) }
     }
 
@@ -306,8 +317,19 @@ impl Writer {
 
     fn take_sealed(&mut self, now: Instant) {
         while let Some(sealed) = self.packager.pull() {
-            if let Some(ring) = self.rings.iter_mut().find(|ring| ring.id() == sealed.track()) {
-                ring.apply(sealed, now);
+            let track = sealed.track();
+            let opened = match &sealed {
+                Sealed::Opened(_, head) if !head.independent => Some(head.msn),
+                Sealed::Opened(..) | Sealed::Part(..) | Sealed::Segment(..) | Sealed::NextInit(..) => None,
+            };
+            let lead = self.rings.iter().find(|ring| ring.id() == self.timeline.lead());
+            let astray = opened.filter(|msn| lead.and_then(|lead| lead.independent(*msn)) == Some(true));
+            let Some(ring) = self.rings.iter_mut().find(|ring| ring.id() == track) else { continue };
+            ring.apply(sealed, now);
+            if let Some(msn) = astray.filter(|_| track.kind == TrackKind::Video)
+                && ring.misalign(msn)
+            {
+                self.astray.push(track);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::media::{Captions, FrameRate, VideoRange};
 pub struct Multivariant {
     /// EXT-X-INDEPENDENT-SEGMENTS: every segment of every rendition starts where decoding can start.
     pub independent_segments: bool,
-    /// EXT-X-MEDIA:TYPE=AUDIO, all in the group [`Multivariant::AUDIO_GROUP`].
+    /// EXT-X-MEDIA:TYPE=AUDIO.
     pub audio: Vec<Audio>,
     /// EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS, all in the group [`Multivariant::CAPTIONS_GROUP`] of every variant.
     pub captions: Captions,
@@ -27,6 +27,8 @@ pub struct Multivariant {
 /// One audio rendition (§4.4.6.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audio {
+    /// GROUP-ID.
+    pub group: String,
     /// NAME, for people; unique in the group.
     pub name: String,
     /// LANGUAGE as an RFC 5646 tag, when it is known.
@@ -56,8 +58,8 @@ pub struct Variant {
     pub frame_rate: Option<FrameRate>,
     /// VIDEO-RANGE; `None` is taken for SDR.
     pub video_range: Option<VideoRange>,
-    /// Whether the audio group belongs to it: AUDIO.
-    pub audio: bool,
+    /// AUDIO: the group that belongs to it.
+    pub audio: Option<String>,
 }
 
 /// The I-frames of one video rendition (§4.4.6.3).
@@ -78,7 +80,7 @@ pub struct IFrames {
 }
 
 impl Multivariant {
-    /// GROUP-ID of the audio renditions.
+    /// GROUP-ID of the audio renditions where there is one group, and how it begins where there are several.
     pub const AUDIO_GROUP: &'static str = "audio";
 
     /// GROUP-ID of the caption channels.
@@ -111,7 +113,7 @@ impl Audio {
         AlternativeMedia {
             media_type: AlternativeMediaType::Audio,
             uri: Some(quotable(&self.uri)),
-            group_id: Multivariant::AUDIO_GROUP.to_owned(),
+            group_id: quotable(&self.group),
             language: self.language.as_deref().map(quotable),
             name: quotable(&self.name),
             default: self.default,
@@ -138,7 +140,7 @@ impl Variant {
                 .resolution
                 .map(|(width, height)| Resolution { width: width.into(), height: height.into() }),
             other_attributes: further([rate, range]),
-            audio: self.audio.then(|| Multivariant::AUDIO_GROUP.to_owned()),
+            audio: self.audio.as_deref().map(quotable),
             // Said on every variant even when there are none, or Apple's players show a caption menu with nothing in it.
             closed_captions: Some(match captions.is_empty() {
                 true => ClosedCaptionGroupId::None,
@@ -230,12 +232,13 @@ mod tests {
             resolution: Some((1_280, 720)),
             frame_rate: FrameRate::new(30_000, 1_001),
             video_range: None,
-            audio: true,
+            audio: Some("audio".into()),
         }
     }
 
     fn audio() -> Audio {
         Audio {
+            group: "audio".into(),
             name: "Audio \"1\"\n".into(),
             language: Some("de".into()),
             channels: Some(2),

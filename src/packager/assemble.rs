@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::follower::{Cut, Follower, Next};
+use super::follower::{Bounds, Cut, Follower, Next};
 use super::geometry::{Geometry, Settings, ticks};
 use super::lane::Lane;
 use super::part::{Init, Sealed};
 use super::policy::Policy;
 use super::segment::SegmentHead;
 use crate::cmaf;
-use crate::media::{CodecConfig, Frame, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
+use crate::media::{Frame, FrameRate, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
 
 /// The skew of a follower that is not to be waited for at all.
 const AT_ONCE: i64 = -1;
@@ -74,25 +74,28 @@ pub struct Packager {
 }
 
 impl Packager {
-    /// A packager of `tracks` with a fixed `geometry`, in the generation's first epoch.
+    /// A packager of `tracks`, pictures at the rates that `rate_of` tells where they are steady, with a fixed
+    /// `geometry`, in the generation's first epoch.
     pub fn new(
         settings: &Settings,
         geometry: Geometry,
         tracks: &[Track],
+        rate_of: impl Fn(TrackId) -> Option<FrameRate>,
         epoch: Epoch,
     ) -> Result<Self, Error> {
         let leads = tracks.iter().find(|t| t.id.kind == TrackKind::Video).or_else(|| tracks.first());
         let leader = leads.ok_or(Error::NoTrack)?;
         let scale = leader.timescale();
         // What is declared of it: of sound that leads, that is a whole number of its frames.
-        let target = ticks(Self::part_target_of(&geometry, leader), scale);
+        let target = ticks(geometry.part_target_of(leader, rate_of(leader.id)), scale);
         let lead = Lane::new(leader.id, scale, target, first_init(leader, scale)?);
         let others = tracks.iter().filter(|track| track.id != leader.id);
+        let bounds = Bounds { part: settings.limits.part_bytes, queue: settings.limits.segment_bytes };
         let followers = others
             .map(|track| {
                 let scale = track.timescale();
-                let target = ticks(Self::part_target_of(&geometry, track), scale);
-                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track, scale)?)))
+                let target = ticks(geometry.part_target_of(track, rate_of(track.id)), scale);
+                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track, scale)?), bounds))
             })
             .collect::<Result<_, Error>>()?;
         let span = ticks(geometry.part_span, scale);
@@ -110,16 +113,6 @@ impl Packager {
             ready: VecDeque::new(),
             geometry,
         })
-    }
-
-    /// PART-TARGET of `track` under `geometry`: the leader's own, or that of sound in whole audio frames.
-    pub fn part_target_of(geometry: &Geometry, track: &Track) -> std::time::Duration {
-        match &track.config {
-            CodecConfig::Video(_) => geometry.part_target,
-            CodecConfig::Audio(audio) => {
-                geometry.following_part_target(audio.sample_rate, audio.frame_samples)
-            }
-        }
     }
 
     /// The durations it keeps to.
@@ -386,8 +379,10 @@ impl Packager {
         let at = Ticks::new(at, self.lead.scale);
         for follower in &mut self.followers {
             // The leader has been waited for: who has not come until then is not waited for once more.
-            let skew = if self.starved { AT_ONCE } else { ticks(self.limits.skew, follower.lane.scale) };
-            follower.cut(Cut { at: at.to(follower.lane.scale).value, msn: self.msn, closes });
+            let scale = follower.lane.scale;
+            let skew = if self.starved { AT_ONCE } else { ticks(self.limits.skew, scale) };
+            let frame = Some(Ticks::new(self.guess, self.lead.scale).to(scale).value);
+            follower.cut(Cut { at: at.to(scale).value, msn: self.msn, closes, frame });
             follower.advance(self.epoch, skew, &mut self.out);
         }
     }

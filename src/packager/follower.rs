@@ -1,4 +1,8 @@
 //! A track that follows the leader's cuts.
+//!
+//! Sound may be cut between any two frames. Pictures are cut where the leader's segments begin only before the
+//! keyframe that is within one frame of it: encoders give all renditions of one picture their keyframes
+//! together, but rounded times and other frame rates move them a little.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,7 +10,7 @@ use std::sync::Arc;
 use super::assemble::{Epoch, segment_head};
 use super::lane::Lane;
 use super::part::Sealed;
-use crate::media::{Frame, Ticks};
+use crate::media::{Frame, Ticks, TrackKind};
 
 /// A place where the leader ended a part, in the follower's ticks.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +20,9 @@ pub(super) struct Cut {
     pub(super) msn: u64,
     /// What the next segment begins with, when that one ends here too.
     pub(super) closes: Option<Next>,
+    /// How long a frame of the leader lasts; `None` where it is no cut of the leader's but the end of what
+    /// there is, with no keyframe to look for.
+    pub(super) frame: Option<i64>,
 }
 
 /// What a segment of the leader begins with.
@@ -25,26 +32,53 @@ pub(super) enum Next {
     Gap,
 }
 
+/// How far the open part of a follower has come towards a cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    /// The part is full before it.
+    Full,
+    /// All that belongs before it is there.
+    Reached,
+    /// Frames to come may belong before it.
+    Waiting,
+}
+
 /// A lane whose frames wait until the leader has decided where they belong.
 #[derive(Debug)]
 pub(super) struct Follower {
     pub(super) lane: Lane,
     queue: VecDeque<Frame>,
+    queued_bytes: usize,
     cuts: VecDeque<Cut>,
     guess: i64,
+    /// Whether its last segment began with a keyframe exactly where the leader's did: then the next one is
+    /// taken to, and nothing waits to see it.
+    steady: bool,
+    bounds: Bounds,
+}
+
+/// Most bytes of a follower's open part, and of its frames that wait for the leader.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) part: usize,
+    pub(super) queue: usize,
 }
 
 impl Follower {
-    pub(super) fn new(lane: Lane) -> Self {
+    pub(super) fn new(lane: Lane, bounds: Bounds) -> Self {
         let guess = (i64::from(lane.scale.per_second()) / 50).max(1);
-        Self { lane, queue: VecDeque::new(), cuts: VecDeque::new(), guess }
+        let (queue, cuts) = (VecDeque::new(), VecDeque::new());
+        Self { lane, queue, queued_bytes: 0, cuts, guess, steady: false, bounds }
     }
 
-    /// Takes a frame in; one that belongs wholly to what is already sealed is dropped.
+    /// Takes a frame in; one that belongs wholly to what is already sealed is dropped, and so is one that
+    /// there is no room for.
     pub(super) fn push(&mut self, frame: Frame) {
         let half = frame.duration.unwrap_or(self.guess) / 2;
         let over = self.lane.chain.is_some_and(|chain| frame.dts.value.saturating_add(half) < chain);
-        if !(over && self.lane.waiting.is_empty()) {
+        let bytes = self.queued_bytes.saturating_add(frame.payload.len());
+        if !(over && self.lane.waiting.is_empty()) && bytes <= self.bounds.queue {
+            self.queued_bytes = bytes;
             self.queue.push_back(frame);
         }
     }
@@ -82,82 +116,137 @@ impl Follower {
             let end = self.queue.back().map(|frame| frame.dts.value.saturating_add(1));
             let end = end.or(self.lane.chain).unwrap_or(start);
             let at = end.min(start.saturating_add(limit).saturating_sub(self.guess));
-            self.cuts.push_back(Cut { at: at.max(start.saturating_add(1)), msn, closes: Some(Next::Media) });
+            let at = at.max(start.saturating_add(1));
+            self.cuts.push_back(Cut { at, msn, closes: Some(Next::Media), frame: None });
             self.seal_while(epoch, out, |_| true);
             if !last_epoch {
                 break;
             }
         }
         self.queue.clear();
+        (self.queued_bytes, self.steady) = (0, false);
         self.lane.chain = None;
     }
 
     fn seal_while(&mut self, epoch: Epoch, out: &mut Vec<Sealed>, late: impl Fn(&Cut) -> bool) {
         while let Some(cut) = self.cuts.front().copied() {
-            let full = self.place_before(cut, epoch, out);
-            let reached = self.lane.chain.is_some_and(|chain| chain >= cut.at) && !self.short(cut);
-            if !full && !reached && self.queue.is_empty() && !late(&cut) {
-                return;
+            let mut fill = self.place_before(cut, false, epoch, out);
+            if fill == Fill::Waiting {
+                if !late(&cut) {
+                    return;
+                }
+                fill = self.place_before(cut, true, epoch, out);
             }
             self.cuts.pop_front();
-            if full {
+            if fill == Fill::Full {
                 self.seal_waiting(cut, epoch, out);
             } else {
                 self.seal(cut, epoch, out);
             }
             if cut.closes.is_some() {
+                let half = self.guess / 2;
+                let next = self.queue.front();
+                self.steady = next.map_or(self.steady, |next| next.key && apart(next, cut) <= half);
                 self.lane.close(out);
             }
         }
     }
 
-    /// Places every queued frame that starts before the cut; `true` when the part is full before that.
+    /// Places every queued frame that belongs before the cut, until the part is full.
     ///
     /// A full part ends early, and what is left before the cut goes into the next one; unless the segment
     /// ends with the cut, for then it goes into a last part of its own, which may be short.
-    fn place_before(&mut self, cut: Cut, epoch: Epoch, out: &mut Vec<Sealed>) -> bool {
+    fn place_before(&mut self, cut: Cut, hurry: bool, epoch: Epoch, out: &mut Vec<Sealed>) -> Fill {
         while let Some(frame) = self.queue.front() {
-            if frame.dts.value >= cut.at && !self.short(cut) {
-                return false;
+            match self.belongs_before(frame, cut, hurry) {
+                Some(true) => {}
+                Some(false) => return Fill::Reached,
+                None => return Fill::Waiting,
             }
             let (due, duration) = (frame.dts.value, frame.duration.unwrap_or(self.guess));
+            let bytes = self.lane.part_bytes().saturating_add(frame.payload.len());
             let end = self.lane.part_start().unwrap_or(due).saturating_add(self.lane.target);
             if self.lane.chain.is_some_and(|chain| chain < due && due <= end) {
                 self.lane.stretch_last(due);
             }
+            let len = self.lane.part_len().saturating_add(duration);
             let late = self.lane.chain.map_or(0, |chain| due.saturating_sub(chain).max(0));
-            if late > 0
-                && self.lane.part_len().saturating_add(late).saturating_add(duration) > self.lane.target
-            {
+            if late > 0 && len.saturating_add(late) > self.lane.target {
                 if due >= cut.at {
                     self.outlast(cut);
-                    return false;
+                    return Fill::Reached;
                 }
                 self.seal(Cut { at: due, closes: None, ..cut }, epoch, out);
                 if cut.closes.is_none() {
-                    return true;
+                    return Fill::Full;
                 }
                 continue;
             }
-            if self.lane.part_len().saturating_add(duration) > self.lane.target {
+            if len > self.lane.target || (bytes > self.bounds.part && !self.lane.waiting.is_empty()) {
                 if cut.closes.is_none() {
-                    return true;
+                    return Fill::Full;
                 }
                 self.seal_waiting(cut, epoch, out);
             }
             self.guess = duration;
-            self.queue.pop_front().into_iter().for_each(|frame| self.lane.place(frame, duration));
+            if let Some(frame) = self.queue.pop_front() {
+                self.queued_bytes = self.queued_bytes.saturating_sub(frame.payload.len());
+                // One that was taken on trust and is none.
+                self.steady &= frame.key || self.lane.segment_start().is_some();
+                self.lane.place(frame, duration);
+            }
         }
-        false
+        let (slack, known) =
+            if self.pictures() { (self.guess / 2, cut.closes.is_none() || self.steady) } else { (0, true) };
+        let reached = self.lane.chain.is_some_and(|chain| chain.saturating_add(slack) >= cut.at);
+        if hurry || (reached && known && !self.short(cut)) { Fill::Reached } else { Fill::Waiting }
+    }
+
+    fn pictures(&self) -> bool {
+        self.lane.id.kind == TrackKind::Video
+    }
+
+    /// Whether the first queued `frame` belongs before the cut; `None` when that hangs on what comes next, which
+    /// cannot be awaited in a `hurry`.
+    fn belongs_before(&self, frame: &Frame, cut: Cut, hurry: bool) -> Option<bool> {
+        let Some(period) = cut.frame.filter(|_| self.pictures()) else {
+            return Some(frame.dts.value < cut.at || self.short(cut));
+        };
+        let reach = self.guess.max(period);
+        // Where times are rounded, or shifted by a fraction of a frame, the same picture is no later.
+        let before = frame.dts.value.saturating_add(self.guess / 2) < cut.at;
+        let near = |frame: &Frame, cut: Cut| frame.key && apart(frame, cut) <= reach;
+        if cut.closes.is_none() {
+            if before || !self.short(cut) {
+                return Some(before);
+            }
+            // A short part takes a frame more, but not the one that a segment is about to begin with.
+            return match self.cuts.get(1) {
+                Some(next) => Some(!(next.closes.is_some() && near(frame, *next))),
+                None if frame.key && !hurry => None,
+                None => Some(true),
+            };
+        }
+        let next = self.queue.get(1);
+        match (near(frame, cut), before) {
+            (true, false) => Some(false),
+            (false, true) => Some(true),
+            _ if apart(frame, cut) > reach => Some(before),
+            // Two pictures are within a frame of the cut: the keyframe, and of two the nearer one.
+            (key, _) => match next {
+                Some(next) => Some(near(next, cut) && (!key || apart(next, cut) < apart(frame, cut))),
+                None if hurry => Some(before && !key),
+                None => None,
+            },
+        }
     }
 
     /// Makes the open part last until the cut, and long enough: the next frame is too far away to be in it.
     fn outlast(&mut self, cut: Cut) {
         if let Some(start) = self.lane.part_start().filter(|_| self.short(cut)) {
             let least = self.lane.target.saturating_mul(17) / 20 + 1;
-            self.lane.stretch_last(
-                cut.at.max(start.saturating_add(least)).min(start.saturating_add(self.lane.target)),
-            );
+            let most = start.saturating_add(self.lane.target);
+            self.lane.stretch_last(cut.at.max(start.saturating_add(least)).min(most));
         }
     }
 
@@ -170,10 +259,12 @@ impl Follower {
 
     /// Ends the open part at the cut: what is missing before it is a longer last frame, or a gap.
     fn seal(&mut self, cut: Cut, epoch: Epoch, out: &mut Vec<Sealed>) {
-        let missing = self.lane.chain.map_or(0, |chain| cut.at.saturating_sub(chain));
+        let next = self.queue.front().filter(|next| self.pictures() && apart(next, cut) <= self.guess);
+        let to = next.map_or(cut.at, |next| next.dts.value);
+        let missing = self.lane.chain.map_or(0, |chain| to.saturating_sub(chain));
         if !self.lane.waiting.is_empty() {
             if missing > 0 && self.lane.part_len().saturating_add(missing) <= self.lane.target {
-                self.lane.stretch_last(cut.at);
+                self.lane.stretch_last(to);
             }
             self.seal_waiting(cut, epoch, out);
         }
@@ -195,4 +286,9 @@ impl Follower {
         let (init, scale) = (Arc::clone(&self.lane.init), self.lane.scale);
         move |start| segment_head(cut.msn, epoch, init, Ticks::new(start, scale))
     }
+}
+
+/// How far a frame starts from the cut.
+fn apart(frame: &Frame, cut: Cut) -> i64 {
+    frame.dts.value.saturating_sub(cut.at).saturating_abs()
 }

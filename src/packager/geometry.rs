@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::media::{FrameRate, RingLimits, Timescale};
+use crate::media::{CodecConfig, FrameRate, RingLimits, Timescale, Track};
 
 /// What an operator wants of the packager.
 #[derive(Debug, Clone)]
@@ -42,12 +42,22 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry for a leading track with this frame rate; `None` when it has no steady one.
-    pub fn new(settings: &Settings, rate: Option<FrameRate>) -> Self {
+    /// The geometry for a leading track with this frame rate; `None` when it has no steady one. `others` are
+    /// the rates of the pictures that follow it: where parts of about the wanted length are whole frames of
+    /// theirs too, they are.
+    pub fn new(settings: &Settings, rate: Option<FrameRate>, others: &[FrameRate]) -> Self {
         let part_span = match rate {
             Some(rate) => {
                 // Halves go down: of two equally near lengths the shorter one is sooner there.
                 let frames = (settings.part.as_secs_f64() * rate.fps() - 0.5).ceil().max(1.0) as i64;
+                let shared =
+                    (1..=frames).find(|count| others.iter().all(|other| whole(rate, *count, *other)));
+                let frames = match shared {
+                    Some(step) => {
+                        ((frames as f64 / step as f64 - 0.5).ceil() as i64).max(1).saturating_mul(step)
+                    }
+                    None => frames,
+                };
                 micros(rate.span(frames, Timescale::MICROS))
             }
             None => settings.part,
@@ -55,9 +65,24 @@ impl Geometry {
         let segment = settings.segment.max(part_span);
         Self {
             target_duration: (segment.as_secs_f64().round() as u32).max(1),
-            part_target: ceil_millis(part_span.mul_f64(1.03)),
+            part_target: ceil_millis(part_span.mul_f64(SLACK)),
             part_span,
             segment,
+        }
+    }
+
+    /// PART-TARGET of `track`, with pictures at `rate` where that is steady: the leader's own, or a follower's in
+    /// whole frames of its own.
+    pub fn part_target_of(&self, track: &Track, rate: Option<FrameRate>) -> Duration {
+        match (&track.config, rate) {
+            (CodecConfig::Audio(audio), _) => {
+                self.following_part_target(audio.sample_rate, audio.frame_samples)
+            }
+            (CodecConfig::Video(_), None) => self.part_target,
+            (CodecConfig::Video(_), Some(rate)) => {
+                let frames = (self.part_span.as_secs_f64() * rate.fps() - 1e-3).ceil().max(1.0);
+                ceil_millis(Duration::from_secs_f64(frames / rate.fps()).mul_f64(SLACK))
+            }
         }
     }
 
@@ -75,6 +100,15 @@ impl Geometry {
         let slack = Duration::from_millis(450);
         ticks(Duration::from_secs(self.target_duration.into()) + slack, scale)
     }
+}
+
+/// PART-TARGET in parts: see [`Geometry`].
+const SLACK: f64 = 1.03;
+
+/// Whether `count` frames at `rate` last as long as some whole number of frames at `other`.
+fn whole(rate: FrameRate, count: i64, other: FrameRate) -> bool {
+    let ticks = i128::from(count) * i128::from(rate.den) * i128::from(other.num);
+    ticks % (i128::from(rate.num) * i128::from(other.den)).max(1) == 0
 }
 
 fn micros(count: i64) -> Duration {
@@ -102,7 +136,7 @@ mod tests {
             let settings = Settings { part: Duration::from_millis(part), ..Settings::default() };
             for (num, den) in rates {
                 let rate = FrameRate::new(num, den).unwrap();
-                let geometry = Geometry::new(&settings, Some(rate));
+                let geometry = Geometry::new(&settings, Some(rate), &[]);
                 let frames = geometry.part_span.as_secs_f64() * rate.fps();
                 assert!((frames - frames.round()).abs() < 1e-3, "{frames} frames at {num}/{den}");
                 let over = geometry.part_target.as_secs_f64() / geometry.part_span.as_secs_f64();
@@ -121,10 +155,31 @@ mod tests {
     #[test]
     fn the_target_duration_comes_from_the_setting() {
         let rate = FrameRate::new(25, 1);
-        assert_eq!(Geometry::new(&Settings::default(), rate).target_duration, 2);
+        assert_eq!(Geometry::new(&Settings::default(), rate, &[]).target_duration, 2);
         let long = Settings { segment: Duration::from_secs(6), ..Settings::default() };
-        assert_eq!(Geometry::new(&long, rate).target_duration, 6);
+        assert_eq!(Geometry::new(&long, rate, &[]).target_duration, 6);
         // One frame in five seconds: a part cannot be shorter, nor a segment.
-        assert_eq!(Geometry::new(&Settings::default(), FrameRate::new(1, 5)).target_duration, 5);
+        assert_eq!(Geometry::new(&Settings::default(), FrameRate::new(1, 5), &[]).target_duration, 5);
+    }
+
+    #[test]
+    fn parts_are_whole_frames_of_those_who_follow_where_they_can_be() {
+        let settings = Settings { part: Duration::from_millis(250), ..Settings::default() };
+        let rate = |num, den| FrameRate::new(num, den).unwrap();
+        for (lead, other, millis) in
+            [((60, 1), (30, 1), 233), ((30, 1), (60, 1), 233), ((60, 1), (25, 1), 200)]
+        {
+            let geometry = Geometry::new(
+                &settings,
+                Some(rate(lead.0, lead.1)),
+                &[rate(other.0, other.1), rate(lead.0, lead.1)],
+            );
+            let frames = geometry.part_span.as_secs_f64() * rate(other.0, other.1).fps();
+            assert!((frames - frames.round()).abs() < 1e-3, "{frames} frames at {other:?} under {lead:?}");
+            assert_eq!(geometry.part_span.as_millis(), millis, "{other:?} under {lead:?}");
+        }
+        // No part is a whole number of frames of both.
+        let geometry = Geometry::new(&settings, Some(rate(60, 1)), &[rate(60_000, 1_001)]);
+        assert_eq!(geometry.part_span, Duration::from_millis(250));
     }
 }

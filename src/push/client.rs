@@ -24,7 +24,7 @@ use super::wire::{Wire, kind};
 use crate::base::ByteReader;
 use crate::flv::amf0::{self, Value};
 use crate::flv::mux::{self, Form};
-use crate::media::{CodecConfig, RtmpLimits, TrackKind};
+use crate::media::{CodecConfig, RtmpLimits, TrackId};
 use crate::rtmp::chunk;
 
 /// S0, S1 and S2 together.
@@ -173,13 +173,14 @@ impl Client {
         let payload = &due.sample.payload;
         // 32 bits of milliseconds wrap after 49.7 days, as the protocol has it.
         self.last = due.dts as u32;
-        let (kind, body) = match self.config(due.track.kind) {
+        let config =
+            self.clip.tracks().iter().find(|track| track.track.id == due.track).map(|t| &t.track.config);
+        let form = form(due.track);
+        let (kind, body) = match config {
             Some(CodecConfig::Video(video)) => {
-                (kind::VIDEO, mux::video_frame(Form::Legacy, video.codec, due.cts, due.sample.key, payload))
+                (kind::VIDEO, mux::video_frame(form, video.codec, due.cts, due.sample.key, payload))
             }
-            Some(CodecConfig::Audio(audio)) => {
-                (kind::AUDIO, mux::audio_frame(Form::Legacy, audio.codec, payload))
-            }
+            Some(CodecConfig::Audio(audio)) => (kind::AUDIO, mux::audio_frame(form, audio.codec, payload)),
             None => return Ok(()),
         };
         self.wire.message(kind, self.stream, self.last, body)
@@ -202,9 +203,12 @@ impl Client {
     /// [`Error::Unsendable`], which cannot be helped.
     pub fn unpublish(&mut self) -> Result<(), Error> {
         let state = std::mem::replace(&mut self.state, State::Over);
-        if let (State::Live, Some(CodecConfig::Video(video))) = (state, self.config(TrackKind::Video)) {
-            let end = mux::video_end(Form::Legacy, video.codec);
-            self.wire.message(kind::VIDEO, self.stream, self.last, end)?;
+        let clip = Arc::clone(&self.clip);
+        for ClipTrack { track, .. } in clip.tracks().iter().filter(|_| state == State::Live) {
+            if let CodecConfig::Video(video) = &track.config {
+                let end = mux::video_end(form(track.id), video.codec);
+                self.wire.message(kind::VIDEO, self.stream, self.last, end)?;
+            }
         }
         if matches!(state, State::Live | State::Asking) {
             let name = Value::String(self.target.name());
@@ -213,11 +217,6 @@ impl Client {
             self.wire.command(0, "deleteStream", 7.0, &[Value::Null, stream])?;
         }
         Ok(())
-    }
-
-    /// The configuration of the clip's track of a kind.
-    fn config(&self, kind: TrackKind) -> Option<&CodecConfig> {
-        self.clip.tracks().iter().map(|track| &track.track).find(|t| t.id.kind == kind).map(|t| &t.config)
     }
 
     /// What the conversation is waiting for, in words.
@@ -250,7 +249,7 @@ impl Client {
     fn connect(&mut self) -> Result<(), Error> {
         self.state = State::Connecting;
         let tc_url = self.target.tc_url();
-        let object = Value::Object(vec![
+        let mut properties = vec![
             ("app", Value::String(self.target.app())),
             ("type", Value::String("nonprivate")),
             (
@@ -258,8 +257,9 @@ impl Client {
                 Value::String(concat!("FMLE/3.0 (compatible; rillcast/", env!("CARGO_PKG_VERSION"), ")")),
             ),
             ("tcUrl", Value::String(&tc_url)),
-        ]);
-        self.wire.command(0, "connect", CONNECT, &[object])
+        ];
+        properties.extend(metadata::enhancements(self.clip.tracks()));
+        self.wire.command(0, "connect", CONNECT, &[Value::Object(properties)])
     }
 
     fn message(&mut self, message: &chunk::Message) -> Result<(), Error> {
@@ -354,14 +354,14 @@ impl Client {
         self.state = State::Live;
         self.announce = true;
         let clip = Arc::clone(&self.clip);
-        self.wire.message(kind::DATA, self.stream, 0, metadata::body(clip.tracks().iter()))?;
+        self.wire.message(kind::DATA, self.stream, 0, metadata::body(clip.tracks()))?;
         for ClipTrack { track, .. } in clip.tracks() {
             let (kind, body) = match &track.config {
                 CodecConfig::Video(video) => {
-                    (kind::VIDEO, mux::video_start(Form::Legacy, video.codec, &video.record))
+                    (kind::VIDEO, mux::video_start(form(track.id), video.codec, &video.record))
                 }
                 CodecConfig::Audio(audio) => {
-                    let start = mux::audio_start(Form::Legacy, audio.codec, &audio.record);
+                    let start = mux::audio_start(form(track.id), audio.codec, &audio.record);
                     let Some(start) = start else { continue };
                     (kind::AUDIO, start)
                 }
@@ -370,4 +370,10 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// The first track of each kind is written as every server reads it, the others as only one can that takes several:
+/// so do encoders.
+fn form(track: TrackId) -> Form {
+    if track.index == 0 { Form::Legacy } else { Form::Track(track.index) }
 }

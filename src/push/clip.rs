@@ -1,4 +1,4 @@
-//! Clip: a file's video and audio as samples on exact clocks, ready to be sent.
+//! Clip: the video and audio of a file, or of several, as samples on exact clocks, ready to be sent.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub struct Message {
     pub body: Bytes,
 }
 
-/// A clip: at most one video and one audio track, video first, on one common clock, and messages between them.
+/// A clip: tracks of video and of audio, video first, on one common clock, and messages between them.
 #[derive(Debug, Clone)]
 pub struct Clip {
     tracks: Vec<ClipTrack>,
@@ -74,8 +74,34 @@ impl Clip {
         for raw in raw {
             tracks.extend(raw.settle(&CodecLimits::default())?);
         }
+        Self::new(tracks, messages)
+    }
+
+    /// Several clips as one, which begin together: all tracks and messages of the first, and of each other its pictures as further
+    /// tracks of video. Their sound is left out, since it is most likely the same; that of a clip without a picture
+    /// is a further track of audio.
+    ///
+    /// # Errors
+    /// [`ClipError::Tracks`] when there are more than numbers for them.
+    pub fn join(clips: impl IntoIterator<Item = Self>) -> Result<Self, ClipError> {
+        let mut clips = clips.into_iter();
+        let Self { mut tracks, messages, .. } = clips.next().ok_or(ClipError::Empty)?;
+        for clip in clips {
+            let kind = clip.tracks.first().map_or(TrackKind::Video, |first| first.track.id.kind);
+            for mut track in clip.tracks.into_iter().filter(|track| track.track.id.kind == kind) {
+                let taken = tracks.iter().map(|track| track.track.id).filter(|id| id.kind == kind).max();
+                let index =
+                    taken.map_or(Some(0), |last| last.index.checked_add(1)).ok_or(ClipError::Tracks)?;
+                track.track.id = TrackId { kind, index };
+                tracks.push(track);
+            }
+        }
+        Self::new(tracks, messages)
+    }
+
+    fn new(mut tracks: Vec<ClipTrack>, messages: Vec<Message>) -> Result<Self, ClipError> {
         tracks.sort_by_key(|track| track.track.id);
-        // The picture sets the period; sound follows it (see `Pace`).
+        // The first picture sets the period; sound follows it (see `Pace`).
         let period = tracks.first().ok_or(ClipError::Empty)?.span();
         if period.micros() < 1_000 {
             return Err(ClipError::damaged("file", "lasts less than a millisecond"));
@@ -83,7 +109,7 @@ impl Clip {
         Ok(Self { tracks, messages, period })
     }
 
-    /// The tracks, video first.
+    /// The tracks, video first, each kind in the order of their numbers.
     pub fn tracks(&self) -> &[ClipTrack] {
         &self.tracks
     }
@@ -142,6 +168,8 @@ impl ClipTrack {
 pub(super) struct RawTrack {
     /// The file's number for it.
     pub(super) id: u32,
+    /// The publisher's number for it among its kind.
+    pub(super) index: u8,
     pub(super) coding: Coding,
     pub(super) scale: Timescale,
     pub(super) edit: Edit,
@@ -225,7 +253,7 @@ impl RawTrack {
             sample.dts = sample.dts.saturating_add(lowest);
             sample.cts = sample.cts.saturating_sub(lowest);
         }
-        let id = TrackId { kind, index: 0 };
+        let id = TrackId { kind, index: self.index };
         let track = Track { id, config: self.coding.config(&samples, limits)? };
         Ok((!samples.is_empty()).then_some(ClipTrack { track, scale: self.scale, samples }))
     }
@@ -290,8 +318,14 @@ mod tests {
         let coding = Coding::aac(Bytes::from_static(&[0x11, 0x90])).unwrap();
         let scale = Timescale::MILLIS;
         let edit = Edit { start: 10, delay: 40, length: None };
-        let raw =
-            RawTrack { id: 1, coding, scale, edit, samples: samples(&[(5, true), (-20, true), (0, true)]) };
+        let raw = RawTrack {
+            id: 1,
+            index: 0,
+            coding,
+            scale,
+            edit,
+            samples: samples(&[(5, true), (-20, true), (0, true)]),
+        };
         let track = raw.settle(&CodecLimits::default()).unwrap().unwrap();
         let times: Vec<_> = track.samples.iter().map(|s| (s.dts, s.cts)).collect();
         // Shifted by the edit (+30), then decoded 20 earlier; shown when they were.

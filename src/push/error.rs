@@ -62,6 +62,9 @@ pub enum ClipError {
         /// What is wrong with it.
         source: flv::Error,
     },
+    /// More tracks of one kind than can be numbered.
+    #[error("there are more than 256 tracks of one kind")]
+    Tracks,
     /// Nothing to send.
     #[error("file has no video and no audio sample")]
     Empty,

@@ -3,6 +3,8 @@
 //! FLV times are rounded to milliseconds. Where one steady grid explains every one of them, the grid is
 //! taken for the truth: it gives back each file time when rounded, and loops exactly.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::clip::{Coding, Edit, Message, RawTrack, Sample};
@@ -11,48 +13,49 @@ use super::mp4::MAX_SAMPLES;
 use crate::codec::{self, Sound};
 use crate::flv::amf0::{self, Value};
 use crate::flv::{self, File, FourCc, Packet, PacketKind, Tag, TagKind};
-use crate::media::{CodecLimits, FrameRate, RtmpLimits, Ticks, Timescale, Unroll, VideoCodec, rescale};
+use crate::media::{
+    CodecLimits, FrameRate, RtmpLimits, Ticks, Timescale, TrackId, TrackKind, Unroll, VideoCodec, rescale,
+};
 
 /// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
 const FINE: u32 = 1_000;
 const CHANGES: &str = "the codec configuration changes, which cannot be published";
 
-/// The first video and the first audio track of `file`, and its messages.
+/// Every track of `file`, in the order of their kinds and numbers, and its messages.
 pub(super) fn read(file: &Bytes) -> Result<(Vec<RawTrack>, Vec<Message>), ClipError> {
-    let (mut messages, mut clock) = (Vec::new(), Unroll::default());
-    let mut video = Gathered::new("video tag");
-    let mut audio = Gathered::new("audio tag");
+    let mut tracks: BTreeMap<TrackId, Gathered> = BTreeMap::new();
+    let (mut messages, mut clocks) = (Vec::new(), [Unroll::default(); 3]);
+    let [pictures, sounds, script] = &mut clocks;
     let tags = File::open(file.clone()).map_err(|source| ClipError::Tag { place: "FLV header", source })?;
     for tag in tags {
         let tag = tag.map_err(|source| ClipError::Tag { place: "FLV tag", source })?;
-        let track = match tag.kind {
-            TagKind::Video => &mut video,
-            TagKind::Audio => &mut audio,
+        let (kind, place, clock) = match tag.kind {
+            TagKind::Video => (TrackKind::Video, "video tag", &mut *pictures),
+            TagKind::Audio => (TrackKind::Audio, "audio tag", &mut *sounds),
             TagKind::Script => {
-                let at = clock.push(tag.time);
+                let at = script.push(tag.time);
                 messages.extend(is_message(&tag.body).then_some(Message { at, body: tag.body }));
                 continue;
             }
         };
-        let place = track.place;
         let parsed = match Tag::parse(tag.kind, tag.body) {
             // A frame of no bytes: ffmpeg ends FLAC with one.
             Err(flv::Error::Truncated { field: "video frame" | "audio frame" | "coded frames" }) => continue,
             parsed => parsed.map_err(|source| ClipError::Tag { place, source })?,
         };
         if let Tag::Video(packets) | Tag::Audio(packets) = parsed {
-            let time = track.clock.push(tag.time);
-            // Further tracks of a multitrack file are not published.
-            packets.into_iter().filter(|packet| packet.track == 0).try_for_each(|p| track.take(time, p))?;
+            let time = clock.push(tag.time);
+            for packet in packets {
+                let id = TrackId { kind, index: packet.track };
+                tracks.entry(id).or_insert_with(|| Gathered::new(id, place)).take(time, packet)?;
+            }
         }
     }
-    let mut tracks = Vec::new();
-    tracks.extend(video.settle()?);
-    tracks.extend(audio.settle()?);
     // Most files are in order; a message that is not is late, and none the less due.
     messages.sort_by_key(|message| message.at);
     messages.truncate(MAX_SAMPLES);
-    Ok((tracks, messages))
+    let tracks = tracks.into_values().filter_map(|track| track.settle().transpose());
+    Ok((tracks.collect::<Result<_, _>>()?, messages))
 }
 
 /// Whether a script tag says something of a moment, and not of the file: that is said by ourselves. What is larger
@@ -68,8 +71,8 @@ fn is_message(body: &[u8]) -> bool {
 
 /// One track as its tags come by.
 struct Gathered {
+    id: TrackId,
     place: &'static str,
-    clock: Unroll,
     /// What its first packet says it is.
     source: Option<Source>,
     /// In milliseconds.
@@ -84,8 +87,8 @@ enum Source {
 }
 
 impl Gathered {
-    fn new(place: &'static str) -> Self {
-        Self { place, clock: Unroll::default(), source: None, samples: Vec::new() }
+    fn new(id: TrackId, place: &'static str) -> Self {
+        Self { id, place, source: None, samples: Vec::new() }
     }
 
     fn take(&mut self, time: i64, packet: Packet) -> Result<(), ClipError> {
@@ -144,7 +147,8 @@ impl Gathered {
                 Timescale::MILLIS
             }
         };
-        Ok(Some(RawTrack { id: 0, coding, scale, edit: Edit::default(), samples }))
+        let (index, edit) = (self.id.index, Edit::default());
+        Ok(Some(RawTrack { id: 0, index, coding, scale, edit, samples }))
     }
 }
 

@@ -59,6 +59,7 @@ fn track(trak: &Node<'_>, video: bool, movie: Timescale, file: &Bytes) -> Result
     };
     Ok(RawTrack {
         id: tkhd.track_id,
+        index: 0,
         coding: coding(&stbl, video, file)?,
         scale,
         edit: elst.map_or_else(|| Ok(Edit::default()), |elst| edit(&elst, movie, scale))?,

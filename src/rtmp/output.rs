@@ -50,8 +50,8 @@ pub enum Discard {
     /// A codec we do not take.
     #[error("codec {0} is not supported")]
     Codec(FourCc),
-    /// A track beyond the first of its kind.
-    #[error("track {0} is left out: one track a kind is taken")]
+    /// A track beyond the most that are taken of one publish.
+    #[error("track {0} is left out: there are as many as are taken already")]
     Extra(u8),
     /// A configuration that cannot be used; an earlier one stays in force.
     #[error("configuration refused: {0}")]

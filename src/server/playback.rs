@@ -159,7 +159,11 @@ impl Target {
                 answer
             }
             Self::Multivariant(generation, gzip) => {
-                let playlist = |gzip| hls::multivariant(generation, INDEPENDENT_SEGMENTS, gzip);
+                let named = |track| {
+                    let voice = context.settings.voice(generation.name(), track);
+                    (voice.map(|voice| voice.language.clone()), voice.and_then(|voice| voice.name.clone()))
+                };
+                let playlist = |gzip| hls::multivariant(generation, named, INDEPENDENT_SEGMENTS, gzip);
                 let answer = playlist(*gzip);
                 if let Answer::Ready(_) = answer {
                     context.lint.multivariant(&context.metrics, || playlist(false));

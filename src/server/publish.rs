@@ -1,4 +1,4 @@
-//! `rillcast publish FILE URL`: a file published at real-time pace, with its progress.
+//! `rillcast publish FILE... URL`: a file published, or several as tracks of one publish, at real-time pace, with its progress.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -17,8 +17,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// What to publish, and where to.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// An MP4 or FLV file.
-    pub file: PathBuf,
+    /// MP4 or FLV files: the first one's tracks, and each other's picture, or sound where it has none, as a further
+    /// track.
+    pub files: Vec<PathBuf>,
     /// `rtmp://HOST[:PORT]/APP/NAME[?QUERY]`, or the same with `rtmps://`.
     pub url: String,
     /// Certificate authorities to trust instead of the system's, as a file in PEM form.
@@ -70,7 +71,12 @@ impl Error {
 /// When the file or the URL cannot be used, or the server refuses or goes away.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let target = Target::parse(&options.url)?;
-    let clip = Arc::new(load(&options.file).await?);
+    let mut clips = Vec::new();
+    for file in &options.files {
+        clips.push(load(file).await?);
+    }
+    let joined = Clip::join(clips).map_err(|source| Error::Clip { file: "the files".to_owned(), source })?;
+    let clip = Arc::new(joined);
     let mut progress = Progress::new(clip.duration(), options.repeat, &target);
     let (ca, report) = (options.ca.as_deref(), |step| progress.step(step));
     let ended = push::drive(&target, ca, clip, options.repeat, shutdown, report).await;

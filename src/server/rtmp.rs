@@ -214,7 +214,7 @@ impl<'a> Driver<'a> {
                 () = &mut drained, if !stopping => {
                     now = Clock::now();
                     stopping = true;
-                    self.session.finish(&Rejection::shutdown(STOPPING));
+                    self.session.retire(&Rejection::shutdown(STOPPING));
                     // The stream ends now, whether or not the encoder hears of it.
                     self.ingest.take().into_iter().for_each(|ingest| ingest.finish(STOPPING));
                 }

@@ -28,7 +28,7 @@ fn endless(file: &Path, url: &str) -> Command {
 }
 
 /// Waits for a page's judge, and for its verdict to be good.
-async fn assert_content(mut judge: Child, mut said: String) {
+pub(crate) async fn assert_content(mut judge: Child, mut said: String) {
     let mut rest = judge.stdout.take();
     let ended = async {
         if let Some(rest) = &mut rest {

@@ -38,8 +38,17 @@ pub(crate) async fn generate(
 
 /// `rillcast publish FILE URL`.
 pub(crate) fn rillcast_publish(file: &Path, url: &str) -> Command {
+    rillcast_publish_all([file], url)
+}
+
+/// `rillcast publish FILE... URL`.
+pub(crate) fn rillcast_publish_all(files: impl IntoIterator<Item = impl AsRef<Path>>, url: &str) -> Command {
     let mut command = Command::new(binary());
-    command.arg("publish").arg(file).arg(url);
+    command.arg("publish");
+    for file in files {
+        command.arg(file.as_ref());
+    }
+    command.arg(url);
     command
 }
 

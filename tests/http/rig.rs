@@ -1,6 +1,7 @@
 //! A real server on free ports, and raw sockets to talk to it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rillcast::control::Settings;
@@ -108,8 +109,13 @@ impl Encoder {
     /// The same with another clip, of the fixtures where its path is relative.
     pub(crate) fn start_file(at: SocketAddr, path: &str, clip: &str) -> Self {
         let file = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")).join(clip);
+        Self::of(vec![file], at, path)
+    }
+
+    /// Publishes `files` as the tracks of one publish.
+    pub(crate) fn of(files: Vec<PathBuf>, at: SocketAddr, path: &str) -> Self {
         let url = format!("rtmp://{at}/live/{path}");
-        let options = publish::Options { file, url, ca: None, repeat: true };
+        let options = publish::Options { files, url, ca: None, repeat: true };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(publish::run(options, async {
             let _ = stopped.await;

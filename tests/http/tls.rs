@@ -281,7 +281,7 @@ async fn rillcast_publish_speaks_rtmps_to_whom_it_trusts() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bbb_720p25_avc_aac.mp4");
     let port = server.at.rtmps.unwrap().port();
     let options = |host: &str, ca: Option<&str>| publish::Options {
-        file: file.into(),
+        files: vec![file.into()],
         url: format!("rtmps://{host}:{port}/live/cam?key=hush"),
         ca: ca.map(|name| folder.path().join(name)),
         repeat: true,

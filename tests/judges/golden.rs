@@ -69,6 +69,7 @@ fn the_multivariant_playlist_of_the_demo_stays_what_it_is() {
         frame_rate: rendition.frame_rate(),
         captions: rendition.captions(),
         language: None,
+        label: None,
     };
     let renditions: Vec<Entry> = renditions.iter().map(entry).collect();
     let presentation = Presentation {

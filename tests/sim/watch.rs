@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Buf as _;
 use mp4_atom::{Decode as _, Moof};
 use rillcast::live::{Generation, Rendition, View};
-use rillcast::media::{Timescale, TrackId, rescale};
+use rillcast::media::{CodecConfig, Timescale, TrackId, rescale};
 use rillcast::packager::{Part, Segment};
 
 /// One sample as a player would find it.
@@ -94,7 +94,12 @@ impl Watcher {
         let Some(lead) = all.first() else { return };
         for other in all.iter().skip(1) {
             let (a, b) = (&self.seen[&lead.id()], &self.seen[&other.id()]);
-            let frame = rescale(1_024, other.constants().timescale(), Timescale::MICROS) + 25;
+            let frame = match &other.constants().track.config {
+                CodecConfig::Audio(_) => {
+                    rescale(1_024, other.constants().timescale(), Timescale::MICROS) + 25
+                }
+                CodecConfig::Video(_) => 1_000_000 / 24 + 25,
+            };
             let frame = frame.max(self.frame + 25);
             let part = other.constants().part_target.unwrap().as_micros() as i64;
             for (msn, segment) in &a.segments {

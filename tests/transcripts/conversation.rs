@@ -38,11 +38,38 @@ fn enhanced_rtmp_is_answered_in_kind_and_no_further_than_we_go() {
         ("capsEx", Value::Number(15.0)),
     ]));
     let result = peer.hears_result(1.0);
-    let forwards = |codec: &str| Amf0Value::Object([(codec.to_owned(), Amf0Value::Number(4.0))].into());
-    assert_eq!(result.field("videoFourCcInfoMap"), Some(&forwards("avc1")));
-    assert_eq!(result.field("audioFourCcInfoMap"), Some(&forwards("mp4a")));
-    assert_eq!(result.field("capsEx"), Some(&Amf0Value::Number(4.0)));
-    assert!(matches!(result.field("fourCcList"), Some(Amf0Value::StrictArray(list)) if list.len() == 2));
+    let forwards = |codecs: &[&str]| {
+        let entry = |codec: &&str| ((*codec).to_owned(), Amf0Value::Number(4.0));
+        Amf0Value::Object(codecs.iter().map(entry).collect())
+    };
+    let video = ["avc1", "hvc1", "av01", "vp09"];
+    let audio = ["mp4a", "Opus", "fLaC", "ac-3", "ec-3", ".mp3"];
+    assert_eq!(result.field("videoFourCcInfoMap"), Some(&forwards(&video)));
+    assert_eq!(result.field("audioFourCcInfoMap"), Some(&forwards(&audio)));
+    // Reconnecting, several tracks, modifiers, nanoseconds.
+    assert_eq!(result.field("capsEx"), Some(&Amf0Value::Number(15.0)));
+    let all = video.iter().chain(&audio).map(|codec| Amf0Value::Utf8String((*codec).to_owned()));
+    assert_eq!(result.field("fourCcList"), Some(&Amf0Value::StrictArray(all.collect())));
+}
+
+#[test]
+fn a_client_that_can_connect_anew_is_asked_to_before_the_server_goes_and_another_is_not() {
+    for (capabilities, asked) in [(Some(15.0), true), (Some(14.0), false), (None, false)] {
+        let mut peer = Peer::greeted();
+        let mut offer = vec![("app", Value::String("live")), ("tcUrl", Value::String("rtmp://h/live"))];
+        offer.extend(capabilities.map(|bits| ("capsEx", Value::Number(bits))));
+        peer.sends(connect_with(&offer));
+        peer.sends(create_stream(2.0));
+        peer.sends(publish(1, "cam"));
+        peer.is_accepted();
+        peer.heard.clear();
+        peer.retires(&Rejection::shutdown("The server is stopping."));
+        let codes: Vec<_> = peer.heard.iter().filter_map(Heard::code).collect();
+        let (request, shutdown) =
+            ("NetConnection.Connect.ReconnectRequest", "NetConnection.Connect.AppShutdown");
+        assert_eq!(codes, if asked { vec![request, shutdown] } else { vec![shutdown] });
+        assert_eq!(peer.is_closed(), CloseReason::Finished(shutdown));
+    }
 }
 
 #[test]

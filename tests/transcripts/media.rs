@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rillcast::flv::FourCc;
 use rillcast::flv::mux::{self, Form};
+use rillcast::flv::{FourCc, TagKind};
 use rillcast::media::{AudioCodec, CodecConfig, TrackId, VideoCodec};
 use rillcast::rtmp::{ClockFault, Discard, Error, Output, Wait};
 
@@ -151,10 +151,14 @@ fn an_aggregate_of_too_many_tags_or_a_cut_one_is_an_error() {
 fn unknown_codecs_and_further_tracks_are_refused_by_name_and_the_rest_goes_on() {
     let mut peer = Peer::publishing();
     peer.sends(aac_config(0));
+    (0..7).for_each(|track| {
+        peer.sends(video(0, mux::video_start(Form::Track(track), VideoCodec::Avc, AVC_RECORD)))
+    });
     for time in 0..5 {
         peer.sends(video(time, Bytes::from_static(b"\x90vvc1record")));
         peer.sends(video(time, Bytes::from_static(b"\x91zzzz\x00\x00\x00frame")));
-        peer.sends(video(time, mux::video_start(Form::Track(3), VideoCodec::Avc, AVC_RECORD)));
+        // Seven pictures and one sound are as many as are taken.
+        peer.sends(video(time, mux::video_start(Form::Track(7), VideoCodec::Avc, AVC_RECORD)));
         peer.sends(audio(time, vec![0x2F, 1, 2, 3]));
         peer.sends(sound(time, &[1; 10]));
     }
@@ -162,9 +166,35 @@ fn unknown_codecs_and_further_tracks_are_refused_by_name_and_the_rest_goes_on() 
     assert_eq!(discards.len(), 4, "{discards:?}");
     assert!(discards.contains(&Discard::Codec(FourCc::VVC)));
     assert!(discards.contains(&Discard::Codec(FourCc(*b"zzzz"))));
-    assert!(discards.contains(&Discard::Extra(3)));
+    assert!(discards.contains(&Discard::Extra(7)));
     assert!(discards.contains(&Discard::Stray(FourCc::MP3)), "a stray frame does not end the sound");
     assert_eq!(peer.frames().len(), 5);
+}
+
+/// Enhanced RTMP v2, "ModEx" and "Multitrack": all that a tag says of several tracks at once.
+#[test]
+fn several_tracks_in_one_tag_come_out_each_with_its_time_to_the_microsecond() {
+    let mut peer = Peer::publishing();
+    let start = |track| mux::video_start(Form::Track(track), VideoCodec::Avc, AVC_RECORD);
+    peer.sends(video(0, mux::gather(&[start(0), start(1), start(2)]).unwrap()));
+    assert_eq!(peer.tracks().iter().map(|track| track.id.index).collect::<Vec<_>>(), [0, 1, 2]);
+    let frame = |track| mux::video_frame(Form::Track(track), VideoCodec::Avc, 40, true, &idr(&[track; 50]));
+    let tag = mux::gather(&[frame(0), frame(1), frame(2)]).unwrap();
+    peer.sends(video(1_000, tag.clone()));
+    peer.sends(video(1_016, mux::offset(TagKind::Video, 666_667, &tag).unwrap()));
+    let times: Vec<_> = peer
+        .frames()
+        .iter()
+        .map(|frame| (frame.track.index, frame.dts.micros(), frame.cts, frame.key))
+        .collect();
+    let whole = (0..3).map(|track| (track, 1_000_000, 40, true));
+    assert_eq!(times, whole.chain((0..3).map(|track| (track, 1_016_666, 40_000, true))).collect::<Vec<_>>());
+    let start = |track| mux::audio_start(Form::Track(track), AudioCodec::Aac, AAC_RECORD).unwrap();
+    peer.sends(audio(1_020, mux::gather(&[start(0), start(1)]).unwrap()));
+    let frame = |track| mux::audio_frame(Form::Track(track), AudioCodec::Aac, &[track; 20]);
+    peer.sends(audio(1_020, mux::gather(&[frame(0), frame(1)]).unwrap()));
+    let heard: Vec<_> = peer.frames().iter().map(|frame| frame.track.to_string()).collect();
+    assert_eq!(heard, ["a0", "a1"]);
 }
 
 /// Hostile case 25.

@@ -97,6 +97,21 @@ fn a_key_may_come_from_a_file_of_its_own() {
 }
 
 #[test]
+fn a_stream_says_what_its_audio_tracks_are() {
+    let of =
+        |audio: &str| of_file(&format!("[[stream]]\nname = \"cam\"\nkey = \"key-a\"\naudio = {audio}\n"));
+    let settings = of("[\"de Deutsch\", \"en\"]").unwrap();
+    let name = crate::media::StreamName::parse("cam").unwrap();
+    let voice =
+        |index| settings.voice(&name, index).map(|voice| (voice.language.as_str(), voice.name.as_deref()));
+    assert_eq!([voice(0), voice(1), voice(2)], [Some(("de", Some("Deutsch"))), Some(("en", None)), None]);
+    for wrong in ["\"de\"", "[1]", "[\"German, loud\"]"] {
+        let text = sentence(of(wrong));
+        assert!(text.contains("`stream[0].audio`") && text.contains("a list of languages"), "{text}");
+    }
+}
+
+#[test]
 fn keys_that_give_themselves_away_are_refused() {
     let flag = |pair: &str| sentence(Sources { streams: vec![pair.into()], ..Sources::default() }.load());
     assert!(flag("cam=cam").contains("must not have its own name as its key"));

@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::hls::fixture::{Builder, audio_track};
-use crate::media::TrackKind;
+use crate::media::{AudioCodec, TrackKind};
 
 fn name() -> StreamName {
     StreamName::parse("a/main").unwrap()
 }
 
 fn entry(builder: &Builder) -> Entry {
-    let captions = Captions::default();
-    Entry { view: Arc::new(builder.view()), frame_rate: None, captions, language: None }
+    let (captions, language, label) = (Captions::default(), None, None);
+    Entry { view: Arc::new(builder.view()), frame_rate: None, captions, language, label }
 }
 
 fn audio(index: u8) -> Builder {
@@ -152,4 +152,197 @@ fn rendition_reports_resolve_to_the_urls_of_the_multivariant() {
     let folder = "/live/a/main/0123456789ab/";
     let resolved = format!("{folder}{}", report.strip_prefix("../").unwrap());
     assert!(offered.contains(&format!("URI=\"{resolved}\"")), "{offered}");
+}
+
+fn video(index: u8, size: (u32, u32), rate: u32, peak: u64) -> Entry {
+    let mut builder = Builder::video(1, 1);
+    let id = TrackId { kind: TrackKind::Video, index };
+    builder.constants.track.id = id;
+    if let CodecConfig::Video(config) = &mut builder.constants.track.config {
+        (config.width, config.height) = size;
+        config.frame_rate = FrameRate::new(rate, 1);
+    }
+    builder.bandwidth = Bandwidth { peak, average: peak / 2 };
+    entry(&builder)
+}
+
+fn sound(index: u8, codec: AudioCodec, codecs: &str, peak: u64) -> Entry {
+    let mut builder = audio(index);
+    if let CodecConfig::Audio(config) = &mut builder.constants.track.config {
+        config.codec = codec;
+        config.codecs = codecs.into();
+    }
+    builder.bandwidth = Bandwidth { peak, average: peak };
+    entry(&builder)
+}
+
+/// URIs of the variants, with the group of each.
+fn variants(text: &str) -> Vec<(String, Option<String>)> {
+    let (_, playlist) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
+    let shown = playlist.variants.iter().filter(|variant| !variant.is_i_frame);
+    let track = |uri: &str| uri.rsplit('/').nth(1).unwrap().to_owned();
+    shown.map(|variant| (track(&variant.uri), variant.audio.clone())).collect()
+}
+
+fn rungs(text: &str) -> Vec<String> {
+    variants(text).into_iter().map(|(track, _)| track).collect()
+}
+
+#[test]
+fn rungs_are_sorted_by_size_rate_and_bit_rate_and_a_sensible_one_is_first() {
+    let ladder = [
+        video(0, (854, 480), 30, 1_500_000),
+        video(1, (1_280, 720), 30, 3_000_000),
+        video(2, (1_920, 1_080), 60, 6_000_000),
+        video(3, (1_280, 720), 60, 3_500_000),
+        video(4, (640, 360), 30, 800_000),
+        video(5, (640, 360), 30, 800_000),
+        video(6, (854, 480), 30, 1_600_000),
+    ];
+    assert_eq!(rungs(&text(&ladder)), ["v6", "v2", "v3", "v1", "v0", "v4", "v5"]);
+    // The I-frames of every rung, the largest first.
+    let text = text(&ladder);
+    let i_frames = text.lines().filter(|line| line.starts_with("#EXT-X-I-FRAME-STREAM-INF"));
+    let order: Vec<&str> = i_frames.map(|line| &line[line.find("/v").unwrap() + 1..][..2]).collect();
+    assert_eq!(order, ["v2", "v3", "v1", "v6", "v0", "v4", "v5"]);
+}
+
+#[test]
+fn a_ladder_of_only_large_rungs_begins_with_the_smallest() {
+    let ladder = [video(0, (3_840, 2_160), 60, 20_000_000), video(1, (1_920, 1_080), 60, 9_000_000)];
+    assert_eq!(rungs(&text(&ladder)), ["v1", "v0"]);
+}
+
+#[test]
+fn a_rung_that_is_not_aligned_is_left_out_with_its_i_frames() {
+    let mut astray = Builder::video(1, 1).view();
+    astray.aligned = false;
+    let astray = Entry { view: Arc::new(astray), ..entry(&Builder::video(1, 1)) };
+    let text = text(&[video(1, (640, 360), 30, 800_000), astray]);
+    assert_eq!(rungs(&text), ["v1"]);
+    assert!(!text.contains("/v0/"), "{text}");
+}
+
+#[test]
+fn sound_that_not_every_player_knows_is_a_group_of_its_own_and_every_rung_is_listed_with_each() {
+    let tracks = [
+        video(0, (1_280, 720), 30, 3_000_000),
+        video(1, (640, 360), 30, 800_000),
+        sound(0, AudioCodec::Opus, "Opus", 100_000),
+        sound(1, AudioCodec::Aac, "mp4a.40.2", 150_000),
+    ];
+    let text = text(&tracks);
+    let pair = |track: &str, group: &str| (track.to_owned(), Some(group.to_owned()));
+    assert_eq!(
+        variants(&text),
+        [
+            pair("v1", "audio-aac"),
+            pair("v1", "audio-opus"),
+            pair("v0", "audio-aac"),
+            pair("v0", "audio-opus")
+        ]
+    );
+    let (_, playlist) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
+    let said: Vec<(&str, u64)> =
+        playlist.variants[..2].iter().map(|v| (v.codecs.as_deref().unwrap(), v.bandwidth)).collect();
+    assert_eq!(said, [("avc1.64001f,mp4a.40.2", 950_000), ("avc1.64001f,Opus", 900_000)]);
+    let members: Vec<(&str, &str, bool)> =
+        playlist.alternatives.iter().map(|a| (a.group_id.as_str(), a.name.as_str(), a.default)).collect();
+    assert_eq!(members, [("audio-aac", "Audio 1", true), ("audio-opus", "Audio 1", true)]);
+}
+
+#[test]
+fn groups_have_the_same_members_and_the_first_stays_playable_by_all() {
+    let tracks = [
+        video(0, (640, 360), 30, 800_000),
+        sound(0, AudioCodec::Aac, "mp4a.40.2", 100_000),
+        sound(1, AudioCodec::Aac, "mp4a.40.5", 100_000),
+        sound(2, AudioCodec::Opus, "Opus", 100_000),
+        sound(3, AudioCodec::Ac3, "ac-3", 400_000),
+    ];
+    let shown = |tracks: &[Entry]| {
+        let text = text(tracks);
+        let (_, playlist) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
+        let member = |a: &m3u8_rs::AlternativeMedia| {
+            format!("{} {} {}", a.group_id, a.name, a.uri.as_deref().unwrap().rsplit('/').nth(1).unwrap())
+        };
+        let codecs = playlist.variants.iter().filter(|v| !v.is_i_frame).map(|v| v.codecs.clone().unwrap());
+        (playlist.alternatives.iter().map(member).collect::<Vec<_>>(), codecs.collect::<Vec<_>>())
+    };
+    let (members, codecs) = shown(&tracks);
+    assert_eq!(
+        members,
+        [
+            "audio-aac Audio 1 a0",
+            "audio-aac Audio 2 a1",
+            "audio-ac3 Audio 1 a3",
+            "audio-ac3 Audio 2 a1",
+            "audio-opus Audio 1 a2",
+            "audio-opus Audio 2 a1"
+        ]
+    );
+    assert_eq!(
+        codecs,
+        ["avc1.64001f,mp4a.40.2,mp4a.40.5", "avc1.64001f,ac-3,mp4a.40.5", "avc1.64001f,Opus,mp4a.40.5"]
+    );
+    let tracks = [
+        video(0, (640, 360), 30, 800_000),
+        sound(0, AudioCodec::Opus, "Opus", 100_000),
+        sound(1, AudioCodec::Aac, "mp4a.40.2", 100_000),
+        sound(2, AudioCodec::Opus, "Opus", 100_000),
+    ];
+    let (members, codecs) = shown(&tracks);
+    assert_eq!(members[..2], ["audio-aac Audio 1 a1", "audio-aac Audio 2 a1"]);
+    assert_eq!(codecs, ["avc1.64001f,mp4a.40.2", "avc1.64001f,Opus"]);
+}
+
+#[test]
+fn names_and_languages_are_the_same_in_every_group_and_no_name_stands_twice() {
+    let named = |mut entry: Entry, language: &str, label: &str| {
+        entry.language = Some(language.into());
+        entry.label = Some(label.into());
+        entry
+    };
+    let tracks = [
+        video(0, (640, 360), 30, 800_000),
+        named(sound(0, AudioCodec::Aac, "mp4a.40.2", 100_000), "de", "Main"),
+        named(sound(1, AudioCodec::Opus, "Opus", 100_000), "de", "Main"),
+        named(sound(2, AudioCodec::Opus, "Opus", 100_000), "en", "Main"),
+    ];
+    let text = text(&tracks);
+    let (_, playlist) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
+    let told: Vec<_> = playlist
+        .alternatives
+        .iter()
+        .map(|a| (a.group_id.as_str(), a.language.as_deref().unwrap(), a.name.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("audio-aac", "de", "Main"),
+            ("audio-aac", "en", "Main 2"),
+            ("audio-opus", "de", "Main"),
+            ("audio-opus", "en", "Main 2")
+        ]
+    );
+}
+
+#[test]
+fn sound_alone_in_two_codecs_is_a_variant_for_each() {
+    let text =
+        text(&[sound(0, AudioCodec::Opus, "Opus", 100_000), sound(1, AudioCodec::Aac, "mp4a.40.2", 100_000)]);
+    let pair = |track: &str, group: &str| (track.to_owned(), Some(group.to_owned()));
+    assert_eq!(variants(&text), [pair("a1", "audio-aac"), pair("a0", "audio-opus")]);
+}
+
+#[test]
+fn every_rung_is_listed_with_each_group_and_has_its_i_frames() {
+    let mut tracks: Vec<Entry> =
+        (0..5).map(|n| video(n, (320 * (u32::from(n) + 1), 180), 30, 500_000)).collect();
+    tracks.push(sound(0, AudioCodec::Opus, "Opus", 100_000));
+    tracks.push(sound(1, AudioCodec::Aac, "mp4a.40.2", 100_000));
+    tracks.push(sound(2, AudioCodec::Aac, "mp4a.40.2", 100_000));
+    let text = text(&tracks);
+    assert_eq!(variants(&text).len(), 10);
+    assert_eq!(text.matches("#EXT-X-I-FRAME-STREAM-INF").count(), 5);
 }

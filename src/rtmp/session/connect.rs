@@ -19,8 +19,15 @@ const CHUNK_SIZE: u32 = 4_096;
 /// `FourCcInfoMask::CanForward`: we hand frames on as they are.
 const CAN_FORWARD: f64 = 4.0;
 
-/// `capsEx`: we read `ModEx` packets, and offer neither reconnect requests nor multitrack.
-const CAPS_EX: f64 = 4.0;
+/// `capsEx`, one bit each: we ask clients that can to connect anew (1), and read several tracks (2), `ModEx` packets (4)
+/// and the nanoseconds in them (8).
+const CAPS_EX: f64 = 15.0;
+/// The bit of `capsEx` for clients that connect anew when asked.
+const CAPS_RECONNECT: u32 = 1;
+
+/// Every codec that is taken.
+const VIDEO_CODECS: [&str; 4] = ["avc1", "hvc1", "av01", "vp09"];
+const AUDIO_CODECS: [&str; 6] = ["mp4a", "Opus", "fLaC", "ac-3", "ec-3", ".mp3"];
 
 /// `fmsVer` and `capabilities` as clients have known them since Flash Media Server 3.
 const SERVER_VERSION: &str = "FMS/3,0,1,123";
@@ -39,6 +46,8 @@ impl Session {
         let properties = values.iter().find(|value| value.fields().is_some()).unwrap_or(&Value::Null);
         let text = |name| properties.get(name).and_then(Value::as_str);
         self.encoder = text("flashVer").map(printable).filter(|name| !name.is_empty());
+        let capabilities = properties.get("capsEx").and_then(Value::as_number).unwrap_or_default();
+        self.reconnects = capabilities as u32 & CAPS_RECONNECT != 0;
         let application = Application::parse(text("app"), text("tcUrl"));
         let Some(application) = application.filter(|application| application.name == APPLICATION) else {
             return self.turn_away(stream, transaction, at);
@@ -77,16 +86,19 @@ impl Session {
 /// knows nothing of it sees nothing of it.
 fn enhancements(offer: &Value<'_>) -> Vec<(&'static str, Value<'static>)> {
     let offers = |name| offer.get(name).is_some();
-    let forward = |codec| Value::Object(vec![(codec, Value::Number(CAN_FORWARD))]);
+    let forward = |codecs: &[&'static str]| {
+        Value::Object(codecs.iter().map(|codec| (*codec, Value::Number(CAN_FORWARD))).collect())
+    };
     let mut extras = Vec::new();
     if offers("fourCcList") {
-        extras.push(("fourCcList", Value::StrictArray(vec![Value::String("avc1"), Value::String("mp4a")])));
+        let all = VIDEO_CODECS.iter().chain(&AUDIO_CODECS);
+        extras.push(("fourCcList", Value::StrictArray(all.map(|codec| Value::String(codec)).collect())));
     }
     if offers("videoFourCcInfoMap") {
-        extras.push(("videoFourCcInfoMap", forward("avc1")));
+        extras.push(("videoFourCcInfoMap", forward(&VIDEO_CODECS)));
     }
     if offers("audioFourCcInfoMap") {
-        extras.push(("audioFourCcInfoMap", forward("mp4a")));
+        extras.push(("audioFourCcInfoMap", forward(&AUDIO_CODECS)));
     }
     if offers("capsEx") {
         extras.push(("capsEx", Value::Number(CAPS_EX)));

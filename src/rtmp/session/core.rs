@@ -19,6 +19,8 @@ use crate::rtmp::tally::Tally;
 
 /// How long a publisher that said it is done may take to close by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// Asks a client to connect anew.
+const RECONNECT: &str = "NetConnection.Connect.ReconnectRequest";
 
 /// The server's side of one RTMP connection that wants to publish, without IO.
 ///
@@ -40,6 +42,8 @@ pub struct Session {
     pub(super) streams: u32,
     /// What the encoder calls itself.
     pub(super) encoder: Option<String>,
+    /// Whether it connects anew when asked.
+    pub(super) reconnects: bool,
     /// The instant of the call under way.
     pub(super) now: Instant,
     opened: Instant,
@@ -77,6 +81,7 @@ impl Session {
             talk: Tally::new(Duration::from_secs(1)),
             streams: 0,
             encoder: None,
+            reconnects: false,
             now,
             opened: now,
             heard: now,
@@ -171,6 +176,18 @@ impl Session {
             let _ = self.outbox.status(stream, "error", reason.code, &reason.description);
         }
         self.close(CloseReason::Finished(reason.code));
+    }
+
+    /// Ends the conversation like [`finish`](Self::finish), because this server goes away: a peer that knows how is
+    /// asked to connect anew, to the same address (Enhanced RTMP v2, "Reconnect Request").
+    pub fn retire(&mut self, reason: &Rejection) {
+        let connected =
+            matches!(self.phase, Phase::Connected(_) | Phase::Asking { .. } | Phase::Publishing { .. });
+        if connected && self.reconnects {
+            // Full of unsent bytes, it closes without a word.
+            let _ = self.outbox.status(0, "status", RECONNECT, "The server goes away: please connect anew.");
+        }
+        self.finish(reason);
     }
 
     /// Tells the peer on `stream` what is wrong with the command that ended at byte `at`, and closes.

@@ -18,6 +18,7 @@ mod media;
 mod pace;
 mod pictures;
 mod publish;
+mod slots;
 mod sounds;
 mod tracks;
 

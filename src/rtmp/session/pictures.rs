@@ -22,6 +22,11 @@ struct Known {
 }
 
 impl Pictures {
+    /// Whether there is a configuration.
+    pub(super) fn known(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// Whether frames of `codec` can be read.
     pub(super) fn ready(&self, codec: VideoCodec) -> bool {
         self.known.as_ref().is_some_and(|known| known.codec == codec)

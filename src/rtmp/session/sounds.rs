@@ -19,6 +19,11 @@ impl Sounds {
         Self { sound: Sound::new(AudioCodec::Aac), speakers: None }
     }
 
+    /// Whether anything good was said of it.
+    pub(super) fn known(&self) -> bool {
+        self.sound.ready() || self.speakers.is_some()
+    }
+
     /// Whether frames can be read.
     pub(super) fn ready(&self) -> bool {
         self.sound.ready()

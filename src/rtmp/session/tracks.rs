@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::pictures::Pictures;
-use super::sounds::Sounds;
+use super::slots::{Slot, Slots};
 use crate::flv::{self, FourCc, Packet, PacketKind};
-use crate::media::{Captions, CodecConfig, CodecLimits, Frame, Ticks, Track, TrackId, TrackKind, Unroll};
+use crate::media::{
+    Captions, CodecConfig, CodecLimits, Frame, Ticks, Timescale, Track, TrackId, TrackKind, Unroll,
+};
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
 use crate::rtmp::tally::Tally;
@@ -21,8 +22,7 @@ pub(super) struct Media {
     clock: Unroll,
     /// Bad frames of late.
     pub(super) bad: Tally,
-    video: Pictures,
-    audio: Sounds,
+    slots: Slots,
     /// Refusals that were told already.
     told: Vec<Told>,
 }
@@ -42,11 +42,11 @@ pub(super) struct Seen {
 /// A refusal that holds for as long as the publish.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
-    Codec(TrackKind, FourCc),
-    Extra(TrackKind, u8),
-    NoConfig(TrackKind),
+    Codec(TrackId, FourCc),
+    Extra(TrackId),
+    NoConfig(TrackId),
     Legacy(TrackKind, u8),
-    Channels(u8, u8),
+    Channels(TrackId, u8, u8),
 }
 
 impl Media {
@@ -54,8 +54,7 @@ impl Media {
         Self {
             clock: Unroll::default(),
             bad: Tally::new(Duration::from_secs(10)),
-            video: Pictures::default(),
-            audio: Sounds::new(),
+            slots: Slots::default(),
             told: Vec::new(),
         }
     }
@@ -82,39 +81,48 @@ impl Media {
         outbox: &mut Outbox,
     ) -> bool {
         let track = TrackId { kind, index: packet.track };
-        if packet.track != 0 {
-            self.tell(Told::Extra(kind, packet.track), track, Discard::Extra(packet.track), outbox);
-            return true;
-        }
         let known = match kind {
             TrackKind::Video => packet.codec.video().is_some(),
             TrackKind::Audio => packet.codec.audio().is_some(),
         };
         if !known {
-            self.tell(Told::Codec(kind, packet.codec), track, Discard::Codec(packet.codec), outbox);
+            self.tell(Told::Codec(track, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
-        if packet.codec.audio().is_some_and(|codec| !self.audio.turn(codec, &packet.kind, limits)) {
-            self.tell(Told::Codec(kind, packet.codec), track, Discard::Stray(packet.codec), outbox);
+        if self.slots.excess(track, limits) {
+            self.tell(Told::Extra(track), track, Discard::Extra(packet.track), outbox);
+            return true;
+        }
+        let good = self.follow(track, time, packet, now, limits, outbox);
+        self.slots.tidy(track);
+        good
+    }
+
+    fn follow(
+        &mut self,
+        track: TrackId,
+        time: i64,
+        packet: Packet,
+        now: Instant,
+        limits: &CodecLimits,
+        outbox: &mut Outbox,
+    ) -> bool {
+        if let Slot::Audio(sounds) = self.slots.of(track)
+            && packet.codec.audio().is_some_and(|codec| !sounds.turn(codec, &packet.kind, limits))
+        {
+            self.tell(Told::Codec(track, packet.codec), track, Discard::Stray(packet.codec), outbox);
             return true;
         }
         match packet.kind {
             PacketKind::SequenceStart(record) => self.configure(track, packet.codec, record, limits, outbox),
             PacketKind::MultichannelConfig(body) => self.speakers(track, &body, outbox),
-            PacketKind::Frames { cts, key, payload, .. } => {
-                if !self.ready(packet.codec) {
-                    self.tell(Told::NoConfig(kind), track, Discard::NoConfig, outbox);
+            PacketKind::Frames { cts, nanos, key, payload } => {
+                if !self.slots.of(track).ready(packet.codec) {
+                    self.tell(Told::NoConfig(track), track, Discard::NoConfig, outbox);
                     return true;
                 }
-                let frame = Frame {
-                    track,
-                    dts: Ticks::millis(time),
-                    cts: i64::from(cts),
-                    duration: None,
-                    key,
-                    payload,
-                    arrival: now,
-                };
+                let (dts, cts) = instant(time, nanos, cts);
+                let frame = Frame { track, dts, cts, duration: None, key, payload, arrival: now };
                 self.judge(frame, limits, outbox)
             }
             // The configuration stays: what comes next either repeats it or brings its own.
@@ -140,11 +148,6 @@ impl Media {
         }
     }
 
-    /// Whether frames of `codec` can be read.
-    fn ready(&self, codec: FourCc) -> bool {
-        codec.video().map_or_else(|| self.audio.ready(), |codec| self.video.ready(codec))
-    }
-
     /// Takes a configuration record; `false` when it was bad.
     fn configure(
         &mut self,
@@ -154,11 +157,7 @@ impl Media {
         limits: &CodecLimits,
         outbox: &mut Outbox,
     ) -> bool {
-        let taken = match codec.video() {
-            Some(codec) => self.video.declare(codec, record, limits),
-            None => self.audio.declare(record, limits),
-        };
-        match taken {
+        match self.slots.of(track).declare(codec, record, limits) {
             Ok(config) => {
                 self.announce(track, config, outbox);
                 true
@@ -171,11 +170,7 @@ impl Media {
     fn judge(&mut self, mut frame: Frame, limits: &CodecLimits, outbox: &mut Outbox) -> bool {
         let track = frame.track;
         let payload = std::mem::take(&mut frame.payload);
-        let seen = match track.kind {
-            TrackKind::Video => self.video.see(payload, frame.key, limits),
-            TrackKind::Audio => self.audio.see(payload),
-        };
-        match seen {
+        match self.slots.of(track).see(payload, frame.key, limits) {
             Ok(Some(Seen { key, payload, config, captions })) => {
                 self.announce(track, config, outbox);
                 captions.into_iter().for_each(|all| outbox.push(Output::Captions(track, all)));
@@ -196,7 +191,8 @@ impl Media {
 
     /// Takes a multichannel configuration; `false` when it is none.
     fn speakers(&mut self, track: TrackId, body: &[u8], outbox: &mut Outbox) -> bool {
-        match self.audio.speakers(body) {
+        let Slot::Audio(sounds) = self.slots.of(track) else { return true };
+        match sounds.speakers(body) {
             Ok(()) => {
                 self.compare(track, outbox);
                 true
@@ -207,9 +203,10 @@ impl Media {
 
     /// Says it once when the sound has other channels than were declared.
     fn compare(&mut self, track: TrackId, outbox: &mut Outbox) {
-        let mismatch = self.audio.mismatch().filter(|_| track.kind == TrackKind::Audio);
-        if let Some((declared, coded)) = mismatch {
-            self.tell(Told::Channels(declared, coded), track, Discard::Channels { declared, coded }, outbox);
+        let Slot::Audio(sounds) = self.slots.of(track) else { return };
+        if let Some((declared, coded)) = sounds.mismatch() {
+            let reason = Discard::Channels { declared, coded };
+            self.tell(Told::Channels(track, declared, coded), track, reason, outbox);
         }
     }
 
@@ -219,6 +216,17 @@ impl Media {
             outbox.push(Output::Discarded(Discarded { track: Some(track), reason }));
         }
     }
+}
+
+/// Decode time and composition offset of a tag at `time` and `nanos` more. Milliseconds, as long as there is nothing
+/// finer.
+fn instant(time: i64, nanos: u32, cts: i32) -> (Ticks, i64) {
+    let cts = i64::from(cts);
+    if nanos == 0 {
+        return (Ticks::millis(time), cts);
+    }
+    let micros = time.saturating_mul(1_000).saturating_add(i64::from(nanos / 1_000));
+    (Ticks::new(micros, Timescale::MICROS), cts.saturating_mul(1_000))
 }
 
 /// Leaves out what was bad: `false`.

@@ -273,6 +273,11 @@ impl Peer {
         self.drain();
     }
 
+    pub(crate) fn retires(&mut self, reason: &Rejection) {
+        self.session.retire(reason);
+        self.drain();
+    }
+
     pub(crate) fn tracks(&mut self) -> Vec<Track> {
         self.take(|output| match output {
             Output::Track(track) => Ok(track),
