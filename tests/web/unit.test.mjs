@@ -66,15 +66,16 @@ test("a clock that was set starts anew, and nonsense is ignored", () => {
 test("a viewer of short parts catches up what the start cost", () => {
   const pace = new Pace();
   let behind = 0.42;
-  for (let tick = 0; tick < 40; tick++) behind -= (pace.rate(behind, 0.5 + behind, 0.2) - 1) * 0.25;
+  for (let tick = 0; tick < 40; tick++) behind -= (pace.rate(behind, 0.8 + behind, 0.2) - 1) * 0.25;
   assert.ok(behind < 0.05, String(behind));
-  assert.equal(pace.rate(behind, 0.5, 0.2), 1);
+  assert.equal(pace.rate(behind, 0.9, 0.2), 1);
 });
 
 test("a little behind is left alone, and so is a viewer with too little ahead", () => {
   const pace = new Pace();
   assert.equal(pace.rate(0.12, 2, 0.5), 1);
-  assert.equal(pace.rate(0.4, 0.7, 0.5), 1);
+  assert.equal(pace.rate(0.4, 0.85, 0.6), 1);
+  assert.equal(pace.rate(0.4, 0.75, 0.2), 1);
   assert.equal(pace.rate(-0.3, 2, 0.5), 1);
 });
 
