@@ -22,6 +22,7 @@ pub mod opus;
 mod rate;
 mod rbsp;
 mod sei;
+mod sequence;
 mod sound;
 pub mod splice;
 mod video;

@@ -5,18 +5,9 @@ use h264_reader::nal::sps::{FrameMbsFlags, PicOrderCntError, ScalingMatrixError,
 use h264_reader::nal::{Nal, RefNal};
 use h264_reader::rbsp::{BitRead, BitReaderError, Integer, Primitive};
 
+use crate::codec::sequence::Sps;
 use crate::codec::{Error, colour, rate};
 use crate::media::{CodecLimits, Colour, FrameRate};
-
-/// What we use of an SPS.
-pub(super) struct Sps {
-    pub(super) codecs: String,
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) pixel_aspect: (u16, u16),
-    pub(super) frame_rate: Option<FrameRate>,
-    pub(super) colour: Option<Colour>,
-}
 
 /// `nal` is one SPS with its NAL header.
 pub(super) fn parse(nal: &[u8], limits: &CodecLimits) -> Result<Sps, Error> {

@@ -4,19 +4,10 @@
 use crate::base::BitReader;
 use crate::codec::Error;
 use crate::codec::rbsp::Rbsp;
-use crate::media::{CodecLimits, Colour, FrameRate};
+use crate::codec::sequence::Sps;
+use crate::media::CodecLimits;
 
 use super::vui::{self, Vui};
-
-/// What we use of an SPS.
-pub(super) struct Sps {
-    pub(super) codecs: String,
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) pixel_aspect: (u16, u16),
-    pub(super) frame_rate: Option<FrameRate>,
-    pub(super) colour: Option<Colour>,
-}
 
 /// Fields by name, so that an error can tell which one it was.
 struct Fields<'a> {
