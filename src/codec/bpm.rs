@@ -137,7 +137,7 @@ pub(super) mod tests {
         let mut data = uuid.to_be_bytes().to_vec();
         data.push(0);
         data.extend(stamp(4, "2024-05-31T12:26:03.650Z"));
-        data.push(values.len() as u8 - 1);
+        data.push((values.len() as u8).saturating_sub(1));
         for (value, counter) in values.iter().zip(1..) {
             data.push(counter);
             data.extend(value.to_be_bytes());
@@ -169,7 +169,7 @@ pub(super) mod tests {
         SessionFrames { rendered: 17, lagged: 0, dropped: 1, output: 16 };
 
     fn wall(millis: i64) -> Option<WallTime> {
-        Some(WallTime { unix_micros: AT + millis * 1_000 })
+        Some(WallTime { unix_micros: AT.saturating_add(millis.saturating_mul(1_000)) })
     }
 
     #[test]

@@ -129,7 +129,10 @@ impl Measures {
     pub(super) fn keyframes(&self) -> Option<i64> {
         let open = self.last.zip(self.key).map(|(last, key)| last.saturating_sub(key));
         let closed = self.distances.iter().copied().max();
-        closed.map_or(open.filter(|open| *open > FAR), |closed| Some(closed.max(open.unwrap_or(0))))
+        match closed {
+            Some(closed) => Some(closed.max(open.unwrap_or(0))),
+            None => open.filter(|open| *open > FAR),
+        }
     }
 
     /// For how long nothing came, in microseconds.
