@@ -174,7 +174,9 @@ impl fmt::Display for Verdict {
             Self::KeyframesUneven { shortest, longest } => {
                 write!(f, "keyframes come {shortest:.1} to {longest:.1} s apart: segments differ as much")
             }
-            Self::BFrames { millis } => write!(f, "B-frames hold pictures back for {millis:.0} ms"),
+            Self::BFrames { millis } => {
+                write!(f, "B-frames: pictures come up to {millis:.0} ms out of order")
+            }
             Self::Skew { millis } if millis < 0.0 => {
                 write!(f, "the pictures come {:.0} ms behind the sound", millis.abs())
             }

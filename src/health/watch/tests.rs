@@ -144,7 +144,7 @@ fn each_fault_of_an_encoder_has_its_verdict_and_no_other() {
         ),
         (
             |at| (good(at).0.map(|sent| (sent.0, at / 40 % 3 * 40, sent.2, sent.3)), good(at).1),
-            "v0 b_frames: B-frames hold pictures back for 80 ms",
+            "v0 b_frames: B-frames: pictures come up to 80 ms out of order",
         ),
         (
             |at| (good(at).0, good(at).1.map(|sent| (sent.0 - 900, 0, true, 300))),
