@@ -12,6 +12,7 @@
 //! | [`codec`] | 2 | parameter sets and configuration records |
 //! | [`flv`], [`cmaf`], [`m3u8`] | 3 | one grammar each |
 //! | [`obs`] | 3 | what OBS Studio is told to encode |
+//! | [`health`] | 3 | how well an encoder does, in words |
 //! | [`rtmp`] | 4 | one encoder's conversation, sans-IO |
 //! | [`packager`] | 4 | where a cut falls; parts and segments |
 //! | [`live`] | 5 | the recent past; who is live |
@@ -27,6 +28,7 @@ pub mod cmaf;
 pub mod codec;
 pub mod control;
 pub mod flv;
+pub mod health;
 pub mod hls;
 pub mod lint;
 pub mod live;

@@ -22,6 +22,8 @@ mod faults;
 mod framing;
 #[path = "http/h2.rs"]
 mod h2;
+#[path = "http/health.rs"]
+mod health;
 #[path = "http/hostile.rs"]
 mod hostile;
 #[path = "http/ingest.rs"]

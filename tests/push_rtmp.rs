@@ -74,6 +74,7 @@ impl Pair {
                     }
                     rtmp::Output::Cue(cue) => panic!("{cue:?}"),
                     rtmp::Output::Captions(_, captions) => panic!("{captions:?}"),
+                    rtmp::Output::Encoder(_, report) => panic!("{report:?}"),
                     rtmp::Output::Track(track) => self.tracks.push(track),
                     rtmp::Output::Frame(frame) => self.frames.push(frame),
                     rtmp::Output::Unpublished => self.unpublished = true,

@@ -10,6 +10,7 @@ pub mod aac;
 mod ac3;
 pub mod av1;
 pub mod avc;
+mod bpm;
 mod captions;
 mod colour;
 mod eac3;

@@ -10,7 +10,10 @@ use super::rbsp::Rbsp;
 pub(super) const RECOVERY_POINT: u64 = 6;
 /// User data registered by ITU-T T.35 (H.264 §D.1.6, H.265 §D.2.6): captions, for one.
 pub(super) const REGISTERED: u64 = 4;
-/// What is shown of a payload: captions of a frame take at most 31 times three bytes and eleven.
+/// User data under a UUID (H.264 §D.1.7, H.265 §D.2.7): what an encoder tells of itself, for one.
+pub(super) const UNREGISTERED: u64 = 5;
+/// What is shown of a payload: captions of a frame take at most 31 times three bytes and eleven, and the four times
+/// of an encoder 125.
 const SHOWN: usize = 128;
 
 /// Shows `each` the type and the first bytes of every message of `sei`, a NAL unit without its header.

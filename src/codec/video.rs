@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Error, av1, avc, hevc, vp9};
-use crate::media::{Captions, CodecLimits, VideoCodec, VideoConfig};
+use crate::media::{Captions, CodecLimits, EncoderReport, VideoCodec, VideoConfig};
 
 /// A checked configuration, and what has been learned from the frames under it.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Picture {
     pub reconfigured: bool,
     /// Captions that travel with it.
     pub captions: Captions,
+    /// What it tells of the encoder.
+    pub report: EncoderReport,
     /// The bytes as a sample holds them.
     pub payload: Bytes,
 }
@@ -62,30 +64,30 @@ impl Video {
     /// When the frame is not sound; see each codec's `scan`.
     pub fn take(&mut self, payload: Bytes, declared: bool, limits: &CodecLimits) -> Result<Picture, Error> {
         let mut reconfigured = false;
-        let (key, captions, payload) = match &mut self.0 {
+        let (key, captions, report, payload) = match &mut self.0 {
             Coding::Avc(config) => {
                 let unit = avc::scan(&payload, config.length_size(), limits)?;
-                (unit.idr || (declared && unit.intra), unit.captions, payload)
+                (unit.idr || (declared && unit.intra), unit.captions, unit.report, payload)
             }
             Coding::Hevc(config) => {
                 let unit = hevc::scan(&payload, config.length_size(), limits)?;
-                (unit.random_access, unit.captions, payload)
+                (unit.random_access, unit.captions, unit.report, payload)
             }
             Coding::Av1(config) => {
                 let unit = av1::scan(&payload, config.reduced(), limits)?;
                 if let Some(sequence) = unit.sequence.filter(|_| unit.key) {
                     reconfigured = config.update(sequence, limits)?;
                 }
-                (unit.key, unit.captions, payload.slice(unit.delimiter..))
+                (unit.key, unit.captions, unit.report, payload.slice(unit.delimiter..))
             }
             Coding::Vp9(config) => {
                 let frame = vp9::scan(&payload)?;
                 if let Some((width, height)) = frame.key {
                     reconfigured = config.update(width, height, limits)?;
                 }
-                (frame.key.is_some(), Captions::default(), payload)
+                (frame.key.is_some(), Captions::default(), EncoderReport::default(), payload)
             }
         };
-        Ok(Picture { key, reconfigured, captions, payload })
+        Ok(Picture { key, reconfigured, captions, report, payload })
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics: what is counted, in OpenMetrics text. No label is chosen by a peer.
+//! Metrics: what is counted, in OpenMetrics text. No label is chosen by a peer, but for [`Encoders`].
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
 use prometheus_client::metrics::counter::Counter;
@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::encoders::Encoders;
 
 /// Every counter and gauge of the server. Shared by reference; each is one atomic.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Metrics {
     pub lint_checks: Counter,
     /// Rules that they broke.
     pub lint_violations: Counter,
+    /// What encoders count of themselves.
+    pub encoders: Encoders,
     requests: Family<RequestLabels, Counter>,
     limits: Family<LimitLabels, Counter>,
     registry: Registry,
@@ -127,6 +131,7 @@ impl Metrics {
             tls_not_after: Gauge::default(),
             lint_checks: Counter::default(),
             lint_violations: Counter::default(),
+            encoders: Encoders::default(),
             requests: Family::default(),
             limits: Family::default(),
             registry: Registry::with_prefix("rillcast"),
@@ -176,6 +181,7 @@ impl Metrics {
         r.register("hls_lint_checks", "Playlists held to the rules of HLS", self.lint_checks.clone());
         let help = "Rules of HLS that our playlists broke: mistakes of this program";
         r.register("hls_lint_violations", help, self.lint_violations.clone());
+        self.encoders.register(r);
         r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
     }
 }

@@ -5,6 +5,7 @@
 //! Spec: none; the outside contract is in the crate's documentation.
 
 mod access;
+mod encoders;
 mod fault;
 mod key;
 mod load;
@@ -19,6 +20,7 @@ mod value;
 mod verdict;
 
 pub use self::access::{Access, Claim};
+pub use self::encoders::Encoders;
 pub use self::fault::{Fault, Origin, SettingsError};
 pub use self::key::{KeyFault, KeyHash, check_key, generate_key};
 pub use self::load::Sources;

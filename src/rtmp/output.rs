@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
-use crate::media::{Captions, Cue, Frame, Track, TrackId};
+use crate::media::{Captions, Cue, EncoderReport, Frame, Track, TrackId};
 use crate::rtmp::request::{CloseReason, PublishRequest};
 
 /// One thing to do, in order.
@@ -20,6 +20,8 @@ pub enum Output {
     Track(Track),
     /// Captions that a track was not known to carry; they come with the frame behind this.
     Captions(TrackId, Captions),
+    /// What the encoder tells of itself in the frame of the track that comes behind this.
+    Encoder(TrackId, Box<EncoderReport>),
     /// A frame of a track that was announced by `Track`.
     Frame(Frame),
     /// Something that happens at a moment of the stream, by the clock of the frames.

@@ -9,6 +9,7 @@ use crate::live::Registry;
 use crate::media::Limits;
 
 use super::admission::Admission;
+use super::health::Board;
 use super::self_lint::SelfLint;
 
 /// Shared by all tasks.
@@ -27,6 +28,8 @@ pub(super) struct Context {
     pub(super) limits: Arc<Limits>,
     /// How often an address may ask for an encoder's configuration.
     pub(super) asked: Quota,
+    /// How the publishers do.
+    pub(super) health: Board,
     /// Held requests.
     pub(super) holds: Arc<Admission>,
     phase: watch::Sender<Phase>,
@@ -61,6 +64,7 @@ impl Context {
             lint: Arc::default(),
             limits,
             asked: Quota::default(),
+            health: Board::default(),
             holds,
             phase,
         }

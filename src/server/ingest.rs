@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::base::Secret;
+use crate::health::Declared;
 use crate::live::{self, Expect, Ouster, Publisher};
-use crate::media::Now;
+use crate::media::{Frame, FrameRate, Now};
 use crate::obs;
 use crate::rtmp::{Announcement, Discard, Discarded, Output, PublishRequest};
 
 use super::context::Context;
+use super::health::Watched;
 use super::log::Escaped;
 
 /// Discarded things told of one publish; past it they are only counted.
@@ -23,6 +25,7 @@ pub(super) struct Ingest<'a> {
     publisher: Publisher,
     peer: SocketAddr,
     discards: u32,
+    watched: Watched<'a>,
     _counted: Counted<'a>,
 }
 
@@ -62,7 +65,8 @@ impl<'a> Ingest<'a> {
             stream = %generation.name(), generation = %generation.id(), %peer,
             encoder = %Escaped(&caller.encoder), obs_config = caller.obs_config, "publish_started"
         );
-        Self { context, publisher, peer, discards: 0, _counted: Counted(context) }
+        let watched = Watched::new(context, generation.name());
+        Self { context, publisher, peer, discards: 0, watched, _counted: Counted(context) }
     }
 
     /// Takes what the session found.
@@ -73,14 +77,19 @@ impl<'a> Ingest<'a> {
         match output {
             Output::Frame(frame) => {
                 self.context.metrics.frames.inc();
+                self.watch(now, &frame);
                 self.publisher.push(frame, now)?;
             }
             Output::Track(track) => {
                 let codecs = track.config.codecs();
                 tracing::info!(stream = %self.name(), track = %track.id, codecs, "track_configured");
+                self.watched.watch().configure(&track, now);
                 self.publisher.configure(track, now);
             }
-            Output::Announced(announcement) => self.publisher.expect(expectation(&announcement)),
+            Output::Announced(announcement) => {
+                self.watched.watch().declare(declaration(&announcement));
+                self.publisher.expect(expectation(&announcement));
+            }
             Output::Captions(track, captions) => {
                 let channels: Vec<_> = captions.channels().collect();
                 let services: Vec<_> = captions.services().collect();
@@ -89,6 +98,11 @@ impl<'a> Ingest<'a> {
             }
             Output::Cue(cue) => self.publisher.cue(*cue, now),
             Output::Discarded(discarded) => self.discarded(&discarded),
+            Output::Encoder(track, report) => {
+                let mut watch = self.watched.watch();
+                let counts = watch.report(track, &report, now);
+                self.context.metrics.encoders.told(self.name(), counts, watch.latency());
+            }
             Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}
         }
         for notice in self.publisher.notices() {
@@ -99,12 +113,27 @@ impl<'a> Ingest<'a> {
 
     /// When [`tick`](Self::tick) is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.publisher.deadline()
+        let look = self.watched.watch().deadline();
+        Some(self.publisher.deadline().map_or(look, |cadence| cadence.min(look)))
     }
 
-    /// Keeps up the stream's cadence while nothing comes.
+    /// Keeps up the stream's cadence while nothing comes, and looks at how the encoder does.
     pub(super) fn tick(&mut self, now: Now) {
-        self.publisher.tick(now);
+        if self.publisher.deadline().is_some_and(|at| at <= now.mono) {
+            self.publisher.tick(now);
+        }
+        let changes = self.watched.watch().look(now);
+        self.watched.tell(changes.unwrap_or_default());
+    }
+
+    /// Measures a frame.
+    fn watch(&self, now: Now, frame: &Frame) {
+        let changes = {
+            let mut watch = self.watched.watch();
+            watch.push(frame);
+            watch.look(now)
+        };
+        self.watched.tell(changes.unwrap_or_default());
     }
 
     /// Watches for another encoder that takes over.
@@ -145,6 +174,13 @@ impl<'a> Ingest<'a> {
             let reason = discarded.reason.to_string();
             tracing::warn!(stream = %self.name(), reason = %Escaped(&reason), "input_discarded");
         }
+    }
+}
+
+fn declaration(announcement: &Announcement) -> Declared {
+    Declared {
+        frame_rate: announcement.frame_rate.map(FrameRate::fps),
+        video_bitrate: announcement.video_bitrate.map(f64::from),
     }
 }
 

@@ -14,6 +14,7 @@ mod descriptors;
 mod error;
 mod first_run;
 mod gate;
+mod health;
 mod hold;
 mod http;
 mod ingest;

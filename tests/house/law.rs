@@ -11,6 +11,7 @@ const LEVELS: &[(&str, usize)] = &[
     ("cmaf", 3),
     ("m3u8", 3),
     ("obs", 3),
+    ("health", 3),
     ("rtmp", 4),
     ("webrtc", 4),
     ("packager", 4),

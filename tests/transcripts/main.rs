@@ -14,6 +14,7 @@ mod cues;
 mod defects;
 mod differential;
 mod encoders;
+mod health;
 mod hostile;
 mod kit;
 mod media;

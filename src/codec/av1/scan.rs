@@ -1,13 +1,15 @@
 //! Scan: one walk over the OBUs of a temporal unit, which decides whether it is sound and where decoding can start.
 
 use crate::base::{BitReader, ByteReader};
-use crate::codec::{Error, captions};
-use crate::media::{Captions, CodecLimits};
+use crate::codec::{Error, bpm, captions};
+use crate::media::{Captions, CodecLimits, EncoderReport};
 
 use super::obu::{self, kind};
 
 /// `metadata_type` of registered user data (§6.7.1).
 const METADATA_T35: u8 = 4;
+/// `metadata_type` of private user data, the first of its range: where OBS tells of itself.
+const METADATA_PRIVATE: u8 = 6;
 
 /// What a temporal unit holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct TemporalUnit<'a> {
     pub delimiter: usize,
     /// Captions that its metadata carries.
     pub captions: Captions,
+    /// What its metadata tells of the encoder.
+    pub report: EncoderReport,
     /// OBUs in all.
     pub obus: usize,
 }
@@ -34,8 +38,14 @@ pub struct TemporalUnit<'a> {
 /// frame is among them.
 pub fn scan<'a>(payload: &'a [u8], reduced: bool, limits: &CodecLimits) -> Result<TemporalUnit<'a>, Error> {
     let mut reader = ByteReader::new(payload);
-    let captions = Captions::default();
-    let mut unit = TemporalUnit { key: false, sequence: None, delimiter: 0, captions, obus: 0 };
+    let mut unit = TemporalUnit {
+        key: false,
+        sequence: None,
+        delimiter: 0,
+        captions: Captions::default(),
+        report: EncoderReport::default(),
+        obus: 0,
+    };
     let mut frames = false;
     while !reader.is_empty() {
         if unit.obus >= limits.nals {
@@ -53,11 +63,11 @@ pub fn scan<'a>(payload: &'a [u8], reduced: bool, limits: &CodecLimits) -> Resul
             kind::SEQUENCE_HEADER => {
                 unit.sequence.get_or_insert(obu.payload);
             }
-            kind::METADATA => {
-                if let [METADATA_T35, t35 @ ..] = obu.payload {
-                    unit.captions = unit.captions.with(captions::carried(t35));
-                }
-            }
+            kind::METADATA => match obu.payload {
+                [METADATA_T35, t35 @ ..] => unit.captions = unit.captions.with(captions::carried(t35)),
+                [METADATA_PRIVATE, data @ ..] => unit.report = unit.report.with(bpm::told(data)),
+                _ => {}
+            },
             kind::FRAME | kind::FRAME_HEADER if !frames => {
                 frames = true;
                 unit.key = reduced || is_shown_key(obu.payload);

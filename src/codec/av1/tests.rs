@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::sequence::Sequence;
 use super::{Config, TemporalUnit, scan};
-use crate::codec::{Error, Video};
+use crate::codec::{Error, Video, bpm};
 use crate::media::{CodecLimits, Colour, VideoCodec};
 
 /// SVT-AV1, Main, 320x180, 10 bits, PQ: the record, and the sequence header of its key frames, which differs.
@@ -193,6 +193,16 @@ fn captions_are_found_in_metadata() {
     assert_eq!(found(b"\x04\xB5\0\x31GA94\x03\x41\xFF\xFC\x1C\x20\xFF\x80"), [2]);
     assert!(found(b"\x01\xB5\0\x31GA94\x03\x41\xFF\xFC\x1C\x20\xFF\x80").is_empty(), "of light levels");
     assert!(found(b"").is_empty());
+}
+
+#[test]
+fn a_report_of_the_encoder_is_read_in_private_metadata() {
+    let frame = obu(6, &[0b0001_0000]);
+    let found = |kind: u8| {
+        let metadata = [&[kind][..], &bpm::tests::session(), &[0x80]].concat();
+        scanned(&[frame.clone(), obu(5, &metadata)].concat()).unwrap().report.session
+    };
+    assert_eq!((found(6), found(7)), (Some(bpm::tests::TOLD), None));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::base::{BitReader, ByteReader};
 use crate::codec::rbsp::Rbsp;
-use crate::codec::{Error, captions, nal, sei};
-use crate::media::{Captions, CodecLimits};
+use crate::codec::{Error, bpm, captions, nal, sei};
+use crate::media::{Captions, CodecLimits, EncoderReport};
 
 /// NAL unit types (H.264 table 7-1).
 mod kind {
@@ -28,6 +28,8 @@ pub struct AccessUnit {
     pub parameter_sets: bool,
     /// Captions that its SEI carries.
     pub captions: Captions,
+    /// What its SEI tells of the encoder.
+    pub report: EncoderReport,
     /// NAL units in all.
     pub nals: usize,
 }
@@ -49,6 +51,7 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
         recovery_point: false,
         parameter_sets: false,
         captions: Captions::default(),
+        report: EncoderReport::default(),
         nals: 0,
     };
     let mut slices = false;
@@ -69,6 +72,7 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
             kind::SEI => sei::walk(body, |kind, payload| match kind {
                 sei::RECOVERY_POINT => unit.recovery_point = true,
                 sei::REGISTERED => unit.captions = unit.captions.with(captions::carried(payload)),
+                sei::UNREGISTERED => unit.report = unit.report.with(bpm::told(payload)),
                 _ => {}
             }),
             kind::SPS | kind::PPS => unit.parameter_sets = true,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{AccessUnit, Config, scan};
-use crate::codec::Error;
-use crate::media::{Captions, CodecLimits, Colour, FrameRate, VideoConfig};
+use crate::codec::{Error, bpm};
+use crate::media::{Captions, CodecLimits, Colour, EncoderReport, FrameRate, VideoConfig};
 
 /// x264, High, 1280x720 at 25 fps.
 const HIGH: &str = "0164001fffe1001a6764001facd9805005bb011000000300100000030320f18319a001000668e978b2c8b0\
@@ -312,6 +312,7 @@ fn idr_and_intra_pictures_are_told_apart() {
         recovery_point: false,
         parameter_sets: true,
         captions: Captions::default(),
+        report: EncoderReport::default(),
         nals: 4,
     };
     assert_eq!(unit, expected);
@@ -353,6 +354,16 @@ fn captions_are_found_in_every_frame_that_has_them() {
     for cut in 0..user.len() {
         // Wherever it is cut, the frame is still one.
         assert!(scanned(&[&user[..cut.max(1)], P]).is_ok());
+    }
+}
+
+#[test]
+fn a_report_of_the_encoder_is_read_behind_the_picture_and_without_its_emulation_bytes() {
+    let sei = bpm::tests::unit(&[0x06]);
+    assert!(sei.windows(3).any(|three| three == [0, 0, 3]));
+    assert_eq!(scanned(&[IDR, &sei]).unwrap().report.session, Some(bpm::tests::TOLD));
+    for cut in 1..sei.len() {
+        assert!(scanned(&[IDR, &sei[..cut]]).is_ok());
     }
 }
 

@@ -1,8 +1,8 @@
 //! Scan: one walk over the NAL units of an access unit, which decides whether it is sound and where decoding can start.
 
 use crate::base::ByteReader;
-use crate::codec::{Error, captions, nal, sei};
-use crate::media::{Captions, CodecLimits};
+use crate::codec::{Error, bpm, captions, nal, sei};
+use crate::media::{Captions, CodecLimits, EncoderReport};
 
 /// NAL unit types (H.265 table 7-1).
 mod kind {
@@ -17,6 +17,7 @@ mod kind {
     pub(super) const VPS: u8 = 32;
     pub(super) const PPS: u8 = 34;
     pub(super) const PREFIX_SEI: u8 = 39;
+    pub(super) const SUFFIX_SEI: u8 = 40;
 }
 
 /// What an access unit holds.
@@ -32,6 +33,8 @@ pub struct AccessUnit {
     pub parameter_sets: bool,
     /// Captions that its SEI carries.
     pub captions: Captions,
+    /// What its SEI tells of the encoder.
+    pub report: EncoderReport,
     /// NAL units in all.
     pub nals: usize,
 }
@@ -51,6 +54,7 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
     let mut nals = 0_usize;
     let mut parameter_sets = false;
     let mut captions = Captions::default();
+    let mut report = EncoderReport::default();
     let mut picture: Option<Slices> = None;
     while !reader.is_empty() {
         if nals >= limits.nals {
@@ -69,11 +73,16 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
                 slices.whole &= slices.kind == kind;
             }
             kind::VPS..=kind::PPS => parameter_sets = true,
-            kind::PREFIX_SEI if layer == 0 => sei::walk(body, |kind, payload| {
-                if kind == sei::REGISTERED {
-                    captions = captions.with(captions::carried(payload));
-                }
-            }),
+            // Captions come before the picture; OBS tells of itself behind it.
+            unit_type @ (kind::PREFIX_SEI | kind::SUFFIX_SEI) if layer == 0 => {
+                sei::walk(body, |kind, payload| {
+                    if kind == sei::REGISTERED && unit_type == kind::PREFIX_SEI {
+                        captions = captions.with(captions::carried(payload));
+                    } else if kind == sei::UNREGISTERED {
+                        report = report.with(bpm::told(payload));
+                    }
+                })
+            }
             _ => {}
         }
     }
@@ -84,6 +93,7 @@ pub fn scan(payload: &[u8], length_size: u8, limits: &CodecLimits) -> Result<Acc
         skipped: kind == kind::RASL_N || kind == kind::RASL_R,
         parameter_sets,
         captions,
+        report,
         nals,
     })
 }

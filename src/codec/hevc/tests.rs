@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{AccessUnit, Config, scan};
-use crate::codec::Error;
+use crate::codec::{Error, bpm};
 use crate::media::{CodecLimits, Colour, FrameRate, VideoConfig};
 
 /// x265, Main, 320x180 coded as 320x184, 25 fps, BT.709.
@@ -258,6 +258,14 @@ fn captions_are_found_in_prefix_messages_of_the_base_layer() {
     assert_eq!(found(&[sei(39, 0), slice(1, 0, true)]), [1]);
     assert!(found(&[sei(39, 1), slice(1, 0, true)]).is_empty(), "another layer");
     assert!(found(&[slice(1, 0, true), sei(40, 0)]).is_empty(), "behind the picture they are no captions");
+}
+
+#[test]
+fn a_report_of_the_encoder_is_read_before_and_behind_the_picture() {
+    let sei = |kind: u8| bpm::tests::unit(&[kind << 1, 1]);
+    for nals in [[sei(39), slice(19, 0, true)], [slice(19, 0, true), sei(40)]] {
+        assert_eq!(scanned(&nals).unwrap().report.session, Some(bpm::tests::TOLD));
+    }
 }
 
 #[test]

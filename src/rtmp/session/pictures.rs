@@ -64,6 +64,7 @@ impl Pictures {
         let config = picture.reconfigured.then(|| CodecConfig::Video(config.clone()));
         let all = self.captions.with(picture.captions);
         let captions = (std::mem::replace(&mut self.captions, all) != all).then_some(all);
-        Ok(Some(Seen { key: picture.key, payload: picture.payload, config, captions }))
+        let report = picture.report;
+        Ok(Some(Seen { key: picture.key, payload: picture.payload, config, captions, report }))
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::tracks::Seen;
 use crate::codec::{Error, Sound};
 use crate::flv::{self, Multichannel, PacketKind};
-use crate::media::{AudioCodec, CodecConfig, CodecLimits};
+use crate::media::{AudioCodec, CodecConfig, CodecLimits, EncoderReport};
 
 /// The track. Until a packet says otherwise, it is AAC.
 pub(super) struct Sounds {
@@ -61,7 +61,7 @@ impl Sounds {
     /// Checks a frame; decoding can start at each.
     pub(super) fn see(&mut self, payload: Bytes) -> Result<Option<Seen>, Error> {
         let config = self.sound.hear(&payload)?.cloned().map(CodecConfig::Audio);
-        Ok(Some(Seen { key: true, payload, config, captions: None }))
+        Ok(Some(Seen { key: true, payload, config, captions: None, report: EncoderReport::default() }))
     }
 
     /// Takes a multichannel configuration.

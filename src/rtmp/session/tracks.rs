@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::slots::{Slot, Slots};
 use crate::flv::{self, FourCc, Packet, PacketKind};
 use crate::media::{
-    Captions, CodecConfig, CodecLimits, Frame, Ticks, Timescale, Track, TrackId, TrackKind, Unroll,
+    Captions, CodecConfig, CodecLimits, EncoderReport, Frame, Ticks, Timescale, Track, TrackId, TrackKind,
+    Unroll,
 };
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
@@ -37,6 +38,8 @@ pub(super) struct Seen {
     pub(super) config: Option<CodecConfig>,
     /// All captions of the track, when the frame has some that no other had.
     pub(super) captions: Option<Captions>,
+    /// What it tells of the encoder.
+    pub(super) report: EncoderReport,
 }
 
 /// A refusal that holds for as long as the publish.
@@ -171,9 +174,12 @@ impl Media {
         let track = frame.track;
         let payload = std::mem::take(&mut frame.payload);
         match self.slots.of(track).see(payload, frame.key, limits) {
-            Ok(Some(Seen { key, payload, config, captions })) => {
+            Ok(Some(Seen { key, payload, config, captions, report })) => {
                 self.announce(track, config, outbox);
                 captions.into_iter().for_each(|all| outbox.push(Output::Captions(track, all)));
+                if !report.is_empty() {
+                    outbox.push(Output::Encoder(track, Box::new(report)));
+                }
                 outbox.push(Output::Frame(Frame { key, payload, ..frame }));
                 true
             }
