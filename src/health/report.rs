@@ -8,6 +8,24 @@ use super::watch::Watch;
 use crate::media::{Now, StreamName, TrackId};
 
 impl Watch {
+    /// What the encoder tells of itself, as JSON: nothing that a viewer may not know. One that tells nothing has no
+    /// latency, and no frames.
+    pub fn encoder(&self) -> String {
+        self.counted().to_string()
+    }
+
+    fn counted(&self) -> Value {
+        json!({
+            "latency_seconds": self.latency().map(thousandths),
+            "frames_rendered": self.total.rendered,
+            "frames_lagged": self.total.lagged,
+            "frames_dropped": self.total.dropped,
+            "frames_output": self.total.output,
+            "frames_input": self.total.input,
+            "frames_skipped": self.total.skipped,
+        })
+    }
+
     /// All that is known of the publish to `stream`, as JSON. Times are in seconds, dates in RFC 3339.
     pub fn document(&self, stream: &StreamName, now: Now) -> String {
         let tracks: Vec<Value> = self.tracks.iter().map(|(id, measures)| track(*id, measures, now)).collect();
@@ -23,15 +41,7 @@ impl Watch {
                 "frames_per_second": self.declared.frame_rate,
                 "video_bits_per_second": self.declared.video_bitrate,
             },
-            "encoder": {
-                "latency_seconds": self.latency(),
-                "frames_rendered": self.total.rendered,
-                "frames_lagged": self.total.lagged,
-                "frames_dropped": self.total.dropped,
-                "frames_output": self.total.output,
-                "frames_input": self.total.input,
-                "frames_skipped": self.total.skipped,
-            },
+            "encoder": self.counted(),
         });
         format!("{document:#}\n")
     }

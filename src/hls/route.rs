@@ -11,6 +11,7 @@ use crate::media::{StreamName, TrackId, TrackKind};
 /// /live/NAME/index.m3u8                           the multivariant playlist
 /// /live/NAME/master.m3u8, /live/NAME.m3u8         the same
 /// /live/NAME/thumb.mp4                            the newest key picture
+/// /live/NAME/encoder.json                         what the encoder tells of itself
 /// /live/NAME/GENERATION/RENDITION/media.m3u8      a rendition's media playlist
 ///                                /iframe.m3u8     its I-frame playlist, of video
 ///                                /init-N.mp4      its init sections
@@ -26,6 +27,8 @@ pub enum Route {
     Multivariant(StreamName),
     /// A stream's newest key picture.
     Thumbnail(StreamName),
+    /// What a stream's encoder tells of itself.
+    Encoder(StreamName),
     /// A file of one rendition of one generation.
     Media {
         /// The stream.
@@ -68,6 +71,9 @@ impl Route {
         }
         if file == "thumb.mp4" {
             return StreamName::parse(folder).ok().map(Self::Thumbnail);
+        }
+        if file == "encoder.json" {
+            return StreamName::parse(folder).ok().map(Self::Encoder);
         }
         Self::media(folder, file).or_else(|| {
             let name = rest.strip_suffix(".m3u8")?;
@@ -182,6 +188,8 @@ mod tests {
         for name in ["main", "a/b/c/d", "thumb.mp4", "a/0123456789ab/v0"] {
             let want = Some(Route::Thumbnail(StreamName::parse(name).unwrap()));
             assert_eq!(Route::parse(&format!("/live/{name}/thumb.mp4")), want, "{name}");
+            let want = StreamName::parse(name).ok().map(Route::Encoder);
+            assert_eq!(Route::parse(&format!("/live/{name}/encoder.json")), want, "{name}");
         }
     }
 

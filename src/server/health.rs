@@ -23,6 +23,15 @@ const LAST: &str = "/health";
 #[derive(Debug, Default)]
 pub(super) struct Board(Mutex<BTreeMap<StreamName, Arc<Mutex<Watch>>>>);
 
+impl Board {
+    /// What the encoder of `stream` tells of itself, as JSON; `None` when nobody publishes it.
+    pub(super) fn encoder(&self, stream: &StreamName) -> Option<String> {
+        let watch = held(&self.0).get(stream).cloned()?;
+        let told = held(&watch).encoder();
+        Some(told)
+    }
+}
+
 /// One publish on the board, until it is dropped.
 pub(super) struct Watched<'a> {
     context: &'a Context,

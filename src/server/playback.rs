@@ -9,11 +9,13 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use bytes::Bytes;
 use http_body::Body as _;
 
 use crate::base::Rope;
-use crate::hls::{self, Answer, Directives, Refusal, Reply, Route, Selection, Wait};
+use crate::hls::{self, Answer, Cache, Directives, Refusal, Reply, Route, Selection, Wait};
 use crate::live::{Changes, Generation, Rendition};
+use crate::media::StreamName;
 
 use super::body::Payload;
 use super::context::Context;
@@ -57,6 +59,7 @@ enum Target {
     /// And whether compressed.
     Multivariant(Arc<Generation>, bool),
     Thumbnail(Arc<Generation>),
+    Encoder(StreamName),
 }
 
 /// How it is to be told.
@@ -122,6 +125,7 @@ fn find(context: &Context, head: &Parts) -> Option<(Target, &'static str)> {
             Some((Target::Multivariant(context.registry.find(&name)?, gzip()), hls::URGENT))
         }
         Route::Thumbnail(name) => Some((Target::Thumbnail(context.registry.find(&name)?), hls::LEISURELY)),
+        Route::Encoder(name) => Some((Target::Encoder(name), hls::LEISURELY)),
         Route::Media { name, generation, track, file } => {
             let found = context.registry.find(&name).filter(|found| found.id().as_str() == generation)?;
             let rendition = found.rendition(track)?;
@@ -174,6 +178,10 @@ impl Target {
                 let views: Vec<_> = generation.renditions().iter().map(|one| one.view()).collect();
                 unless_over(generation, hls::thumbnail(generation.id().as_str(), &views))
             }
+            Self::Encoder(name) => {
+                let told = context.health.encoder(name);
+                told.map_or(Answer::Refuse(Refusal::UNKNOWN), |told| Answer::Ready(json(told)))
+            }
         }
     }
 
@@ -186,6 +194,8 @@ impl Target {
                 let changes = renditions.iter().map(|rendition| rendition.changes());
                 std::iter::once(generation.changes()).chain(changes).collect()
             }
+            // It is never waited for.
+            Self::Encoder(_) => Vec::new(),
         }
     }
 
@@ -193,8 +203,21 @@ impl Target {
     fn crowded(&self) -> Answer {
         match self {
             Self::Media(rendition, request) => hls::at_once(&rendition.view(), request),
-            Self::Multivariant(..) | Self::Thumbnail(_) => Answer::Refuse(Refusal::Busy),
+            Self::Multivariant(..) | Self::Thumbnail(_) | Self::Encoder(_) => Answer::Refuse(Refusal::Busy),
         }
+    }
+}
+
+/// A short document that is out of date in a second.
+fn json(text: String) -> Reply {
+    Reply {
+        body: Rope::from(Bytes::from(text)),
+        content_type: "application/json",
+        cache: Cache::Seconds(1),
+        gzip: false,
+        vary: false,
+        etag: None,
+        ranges: false,
     }
 }
 

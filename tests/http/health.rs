@@ -73,6 +73,11 @@ async fn what_an_encoder_tells_is_on_the_admin_listener_and_in_the_metrics() {
         }
         let (head, _) = get(server.at.http, HEALTH, "").await;
         assert!(head.starts_with("http/1.1 404"), "viewers are not told: {head}");
+        let (head, body) = get(server.at.http, "/live/cam/encoder.json", "").await;
+        assert!(head.contains("content-type: application/json") && head.contains("max-age=1\r\n"), "{head}");
+        let told: Value = serde_json::from_str(&body).unwrap();
+        assert!(told["frames_dropped"].as_u64().unwrap() > 0, "{told}");
+        assert!(told["latency_seconds"].as_f64().unwrap() > 0.0, "{told}");
     };
     tokio::select! {
         () = operator => {}

@@ -12,6 +12,7 @@ async function load(name) {
 
 const { readOptions } = await load("options.js");
 const { ServerClock } = await load("clock.js");
+const { Encoder } = await load("encoder.js");
 const { Pace } = await load("pace.js");
 const read = (path) => readOptions(new URL(path, "http://localhost"));
 
@@ -81,4 +82,29 @@ test("a little behind is left alone, and so is a viewer with too little ahead", 
 
 test("nobody is played at more than a quarter faster", () => {
   assert.equal(new Pace().rate(20, 20, 0.5), 1.25);
+});
+
+test("what an encoder tells is asked for every five seconds, and more rarely where it tells nothing", async (context) => {
+  let told = { latency_seconds: 0.254, frames_rendered: 900, frames_dropped: 3, frames_lagged: 0, frames_skipped: 1 };
+  const asked = [];
+  context.mock.method(globalThis, "fetch", async (url) => {
+    asked.push(url);
+    return { ok: told !== null, json: async () => told };
+  });
+  const encoder = new Encoder("/live/a/b/index.m3u8");
+  assert.equal(encoder.words, "–");
+  await encoder.ask(1000);
+  assert.equal(encoder.words, "0.25 s · 3 dropped · 1 skipped");
+  await encoder.ask(5999);
+  assert.deepEqual(asked, ["/live/a/b/encoder.json"]);
+  told = { latency_seconds: null, frames_rendered: 0, frames_dropped: 0, frames_lagged: 0, frames_skipped: 0 };
+  await encoder.ask(6000);
+  assert.equal(encoder.words, "–");
+  told = null;
+  await encoder.ask(35999);
+  assert.equal(asked.length, 2);
+  await encoder.ask(36000);
+  assert.deepEqual([asked.length, encoder.words], [3, "–"]);
+  await new Encoder(null).ask(0);
+  assert.equal(asked.length, 3, "a page without a stream asks for nothing");
 });

@@ -97,9 +97,10 @@ fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-static ASSETS: [Asset; 10] = [
+static ASSETS: [Asset; 11] = [
     Asset::new("clock.js", include_bytes!("static/clock.js"), SCRIPT, Cache::Revalidate),
     Asset::new("controls.js", include_bytes!("static/controls.js"), SCRIPT, Cache::Revalidate),
+    Asset::new("encoder.js", include_bytes!("static/encoder.js"), SCRIPT, Cache::Revalidate),
     Asset::new(
         "hls-1.7.4.min.js",
         include_bytes!("static/vendor/hls-1.7.4.min.js"),

@@ -52,6 +52,11 @@ export class Controls {
     }
   }
 
+  /** Whether the numbers are on the screen. */
+  get statsShown() {
+    return element("stats").classList.contains("shown");
+  }
+
   update(latency, target) {
     const edge = latency !== null && latency < (target ?? 3) + 2;
     this.#stage.classList.toggle("at-edge", edge);
@@ -67,7 +72,7 @@ export class Controls {
     on("live", () => this.#live());
     on("fullscreen", () => this.#fullscreen());
     on("pip", () => this.#pictureInPicture());
-    on("stats-toggle", () => this.#showStats(!element("stats").classList.contains("shown")));
+    on("stats-toggle", () => this.#showStats(!this.statsShown));
     element("volume").addEventListener("input", (event) => this.#setVolume(Number(event.target.value)));
     this.#video.addEventListener("dblclick", () => this.#fullscreen());
   }

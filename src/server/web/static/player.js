@@ -2,6 +2,7 @@
 
 import { ServerClock } from "./clock.js";
 import { Controls } from "./controls.js";
+import { Encoder } from "./encoder.js";
 import { readOptions } from "./options.js";
 import { Source } from "./source.js";
 import { Stats } from "./stats.js";
@@ -37,6 +38,7 @@ class Page {
     this.source = new Source(this.video, options.url, clock, options.engine, (...said) => this.tell(...said));
     this.stats = new Stats(this.video, this.source, clock);
     this.controls = new Controls(this.video, this.source, options);
+    this.encoder = new Encoder(options.url);
     window.rillcast = this.stats;
     this.listen();
   }
@@ -83,6 +85,9 @@ class Page {
     show("s-stalls", stats.stalls === 0 ? "none" : `${stats.stalls} · ${seconds(stats.stalled)}`);
     show("s-dropped", String(stats.dropped));
     show("s-mode", stats.mode || "–");
+    if (this.controls.statsShown) this.encoder.ask();
+    element("encoder").hidden = this.encoder.words === "–";
+    show("s-encoder", this.encoder.words);
     this.controls.update(latency, stats.target);
     if (latency !== null && stats.playing) this.draw(latency);
   }
