@@ -121,7 +121,9 @@ export class Source {
     const hls = new Hls({
       lowLatencyMode: true,
       liveSyncOnStallIncrease: 0.5,
-      backBufferLength: 30,
+      // The browser lets go of what was played when it needs the room. hls.js 1.7.4 trims while it loads a segment's
+      // parts, then forgets that segment, and waits for its parts to leave the playlist: four seconds of stall.
+      backBufferLength: Infinity,
       // CMAF needs no transmuxing, and without a worker the policy can forbid them all.
       enableWorker: false,
     });
