@@ -35,7 +35,7 @@ pub struct VideoConfig {
     pub pixel_aspect: (u16, u16),
     /// The frame rate the bitstream declares.
     pub frame_rate: Option<FrameRate>,
-    /// Colour description, when the bitstream has one.
+    /// Colour description, when the bitstream or, where that says nothing, its publisher has one.
     pub colour: Option<Colour>,
 }
 
