@@ -77,7 +77,8 @@ fn halves(data: &[u8]) -> Option<(Bytes, Bytes)> {
 }
 
 fn packaged(id: TrackId, config: CodecConfig) {
-    let init = cmaf::init(&Track { id, config });
+    let track = Track { id, config };
+    let init = cmaf::init(&track, track.timescale());
     assert!(init.is_ok(), "a configuration that is taken can be packaged: {:?}", init.err());
 }
 
