@@ -118,7 +118,7 @@ fn shown(visual: &Visual, shape: Option<&Pasp>) -> (u32, u32) {
     let (width, down) = (u64::from(visual.width), u64::from(down));
     let stretched = width.saturating_mul(across.into()).saturating_add(down / 2).checked_div(down);
     (
-        stretched.and_then(|width| u32::try_from(width).ok()).unwrap_or(visual.width.into()),
+        stretched.and_then(|width| u32::try_from(width).ok()).unwrap_or_else(|| visual.width.into()),
         visual.height.into(),
     )
 }

@@ -242,7 +242,7 @@ fn heard(mut sound: codec::Sound, samples: &[Sample]) -> Result<AudioConfig, Cli
             return Err(ClipError::damaged(place, CHANGES));
         }
     }
-    sound.config().cloned().ok_or(ClipError::damaged(place, "says nothing of the sound"))
+    sound.config().cloned().ok_or_else(|| ClipError::damaged(place, "says nothing of the sound"))
 }
 
 /// What a configuration is called in errors.
