@@ -96,6 +96,24 @@ fn sample_entries_hold_the_record_colour_and_shape() {
     }
 }
 
+/// 720x576 as European television has it, for a display of 16:9.
+#[test]
+fn pictures_of_pixels_that_are_not_square_say_the_size_to_display() {
+    let file = include_bytes!("../fixtures/synthetic_720x576_16x9.flv");
+    let clip = Clip::parse(Bytes::from_static(file)).unwrap();
+    let (track, video) = pictures(&clip);
+    assert_eq!((video.width, video.height, video.pixel_aspect), (720, 576, (64, 45)));
+    assert_eq!(video.display_size(), (1_024, 576));
+    let init = cmaf::init(&track.track, Timescale::VIDEO).unwrap();
+    let Codec::Avc1(avc1) = entry(&init) else { panic!("not avc1") };
+    assert_eq!((avc1.visual.width, avc1.visual.height), (720, 576));
+    let mut bytes = init.as_ref();
+    Ftyp::decode(&mut bytes).unwrap();
+    let header = &Moov::decode(&mut bytes).unwrap().trak[0].tkhd;
+    assert_eq!((header.width.integer(), header.height.integer()), (1_024, 576));
+    assert_eq!(rillcast::lint::init(&init).unwrap().size, Some((1_024, 576)));
+}
+
 proptest! {
     /// A configuration that is taken and cannot be packaged would end the publish later, and in other words.
     #[test]

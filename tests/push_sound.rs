@@ -1,4 +1,4 @@
-//! Every kind of sound that FLV carries is known from a file: its configuration, and how long its frames last.
+//! Every kind of sound that FLV carries is known from a file, FLV or MP4: its configuration, and how long its frames last.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
@@ -9,7 +9,7 @@ use rillcast::cmaf;
 use rillcast::flv::mux::{self, Form};
 use rillcast::flv::{PacketKind, Tag, TagKind};
 use rillcast::media::{AudioCodec, CodecConfig};
-use rillcast::push::Clip;
+use rillcast::push::{Clip, ClipTrack};
 
 /// Fixture, CODECS, rate, channels, samples a frame.
 const CLIPS: [(&str, &str, u32, u8, u32); 10] = [
@@ -25,9 +25,75 @@ const CLIPS: [(&str, &str, u32, u8, u32); 10] = [
     ("legacy_mp3_22k", "mp4a.40.34", 22_050, 1, 576),
 ];
 
+fn file(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    std::fs::read(folder.join(format!("synthetic_{name}"))).unwrap()
+}
+
 fn clip(name: &str) -> Clip {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("synthetic_{name}.flv"));
-    Clip::parse(Bytes::from(std::fs::read(file).unwrap())).unwrap()
+    Clip::parse(Bytes::from(file(&format!("{name}.flv")))).unwrap()
+}
+
+fn sound(clip: &Clip) -> &ClipTrack {
+    clip.tracks().last().unwrap()
+}
+
+/// The same sound as MP4, one file in fragments.
+const MOVIES: [(&str, &str); 7] = [
+    ("enhanced_opus", "opus.mp4"),
+    ("enhanced_opus_60ms", "opus_60ms_fragmented.mp4"),
+    ("enhanced_flac", "flac.mp4"),
+    ("enhanced_ac3", "ac3.mp4"),
+    ("enhanced_eac3_51", "eac3_51.mp4"),
+    ("legacy_mp3", "mp3.mp4"),
+    ("legacy_mp3_22k", "mp3_22k.mp4"),
+];
+
+#[test]
+fn sound_of_an_mp4_file_is_what_it_is_in_an_flv_file() {
+    for (name, movie) in MOVIES {
+        let (flv, mp4) = (clip(name), Clip::parse(Bytes::from(file(movie))).unwrap());
+        let (flv, mp4) = (sound(&flv), sound(&mp4));
+        assert_eq!(flv.track, mp4.track, "{movie}");
+        assert!((16..=50).contains(&mp4.samples.len()), "{movie}: {}", mp4.samples.len());
+        // An edit list may have left out what is before the first sound.
+        let first = flv.samples.iter().position(|sample| sample.payload == mp4.samples[0].payload).unwrap();
+        assert!(first < 2, "{movie}");
+        let same = flv.samples[first..].iter().zip(&mp4.samples);
+        assert!(same.into_iter().all(|(a, b)| a.payload == b.payload), "{movie}");
+        let CodecConfig::Audio(config) = &mp4.track.config else { panic!("{movie}") };
+        // The file was made of rounded times.
+        let (span, frame) = (mp4.span().to(config.sample_rate).value, i64::from(config.frame_samples));
+        assert!((span - frame * mp4.samples.len() as i64).abs() <= 3 * frame, "{movie}: {span}");
+    }
+}
+
+/// Whatever byte of the boxes is another: an error, or a clip.
+#[test]
+fn a_damaged_file_of_any_sound_is_refused_or_read_and_ends_nothing() {
+    for (_, movie) in MOVIES {
+        let whole = file(movie);
+        let entry = whole.windows(4).position(|four| four == b"stsd").unwrap();
+        let mut refused = 0;
+        for at in entry..(entry + 120).min(whole.len()) {
+            for value in [0, 0x7F, 0xFF] {
+                let mut damaged = whole.clone();
+                damaged[at] = value;
+                refused += u32::from(Clip::parse(damaged.into()).is_err());
+            }
+        }
+        assert!(refused > 0, "{movie}");
+    }
+    let whole = file("opus.mp4");
+    let kind = whole.windows(4).position(|four| four == b"Opus").unwrap();
+    let mut renamed = whole.clone();
+    renamed[kind..kind + 4].copy_from_slice(b"alac");
+    let fault = Clip::parse(renamed.into()).unwrap_err().to_string();
+    assert_eq!(fault, "stsd: codec 'alac' is not supported");
+    let mut without = whole.clone();
+    let record = whole.windows(4).position(|four| four == b"dOps").unwrap();
+    without[record..record + 4].copy_from_slice(b"free");
+    assert_eq!(Clip::parse(without.into()).unwrap_err().to_string(), "dOps: missing");
 }
 
 #[test]

@@ -1,11 +1,19 @@
 //! What the fuzz targets do with their input. Each must end soon, in the same words for the same bytes, and never by a
 //! panic; what is taken must be fit to be packaged.
 
+mod chunks;
+mod script;
+mod session;
+
 use bytes::Bytes;
 use rillcast::codec::{self, Sound, Video};
 use rillcast::flv::{Packet, PacketKind, Tag, TagKind};
 use rillcast::media::{AudioCodec, CodecConfig, CodecLimits, Track, TrackId, VideoCodec};
 use rillcast::{cmaf, flv};
+
+pub use self::chunks::chunks;
+pub use self::script::{amf0, bpm, colour_info};
+pub use self::session::session;
 
 /// A file of a corpus: its target and its bytes.
 pub type Seed = (&'static str, Vec<u8>);
@@ -77,20 +85,31 @@ fn halves(data: &[u8]) -> Option<(Bytes, Bytes)> {
 }
 
 fn packaged(id: TrackId, config: CodecConfig) {
-    let init = cmaf::init(&Track { id, config });
+    let track = Track { id, config };
+    let init = cmaf::init(&track, track.timescale());
     assert!(init.is_ok(), "a configuration that is taken can be packaged: {:?}", init.err());
 }
 
-/// What a file of FLV gives to begin from: every kind of tag once, and the configuration of each track with its first
-/// frames.
+/// What a file of FLV gives to begin from: every kind of tag once, a publish of its first tags, and the configuration
+/// of each track with its first frames.
 pub fn seeds(file: &[u8]) -> Vec<Seed> {
     let (mut seeds, mut starts) = (Vec::new(), Vec::<(&'static str, Vec<u8>, usize)>::new());
     let Ok(tags) = flv::File::open(Bytes::copy_from_slice(file)) else { return seeds };
-    for tag in tags.flatten() {
+    let tags: Vec<_> = tags.flatten().collect();
+    seeds.extend(script::told().into_iter().map(|told| ("bpm", told)));
+    let kind = |kind| match kind {
+        TagKind::Audio => 8,
+        TagKind::Video => 9,
+        TagKind::Script => 18,
+    };
+    let small = tags.iter().filter(|tag| tag.body.len() <= 1_024).take(20);
+    let small: Vec<_> = small.map(|tag| (kind(tag.kind), tag.body.clone())).collect();
+    seeds.extend([("session", session::publish(&small)), ("chunks", session::chunked(&small))]);
+    for tag in tags {
         let target = match tag.kind {
             TagKind::Video => "video_tag",
             TagKind::Audio => "audio_tag",
-            TagKind::Script => continue,
+            TagKind::Script => "amf0",
         };
         // Tags of more than this teach nothing more.
         if tag.body.len() <= 2_048 && seeds.len() < 200 {
@@ -117,6 +136,7 @@ pub fn seeds(file: &[u8]) -> Vec<Seed> {
                         seeds.push((name, [&length, &record[..], frame].concat()));
                     }
                 }
+                PacketKind::Metadata(body) => seeds.push(("colour_info", body.to_vec())),
                 _ => {}
             }
         }

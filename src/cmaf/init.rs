@@ -128,10 +128,8 @@ fn trak(track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
 /// Track header size: the cropped picture stretched to square pixels; nothing for audio.
 fn display_size(config: &CodecConfig) -> (u16, u16) {
     let CodecConfig::Video(video) = config else { return (0, 0) };
-    let (across, down) = video.pixel_aspect;
-    let stretched = u64::from(video.width).saturating_mul(u64::from(across));
-    let width = stretched.checked_div(u64::from(down)).unwrap_or_else(|| video.width.into());
-    (u16::try_from(width).unwrap_or(u16::MAX), u16::try_from(video.height).unwrap_or(u16::MAX))
+    let (width, height) = video.display_size();
+    (u16::try_from(width).unwrap_or(u16::MAX), u16::try_from(height).unwrap_or(u16::MAX))
 }
 
 fn video_entry(video: &VideoConfig) -> Result<mp4::Codec, Error> {

@@ -2,8 +2,7 @@
 
 use crate::media::Colour;
 
-/// "Unspecified", in all three.
-const UNSPECIFIED: u8 = 2;
+const UNSPECIFIED: u8 = Colour::UNSPECIFIED;
 
 /// A description of (primaries, transfer, matrix); `None` when it would say nothing that is not assumed anyway.
 pub(super) fn described(points: Option<(u8, u8, u8)>, full_range: bool) -> Option<Colour> {

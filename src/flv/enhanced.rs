@@ -16,7 +16,7 @@ use super::error::Error;
 use super::fourcc::FourCc;
 use super::packet::{Packet, PacketKind, Packets};
 
-/// Most tracks in one tag: three times what any encoder offers; the session's own bound is `CodecLimits::tracks`.
+/// Most tracks in one tag: twice what any encoder sends; the session's own bound is `CodecLimits::tracks`.
 pub(super) const MAX_TRACKS: usize = 32;
 /// Most modifiers in front of one packet: one kind is defined, and each may stand once.
 pub(super) const MAX_MODIFIERS: usize = 8;

@@ -8,6 +8,7 @@
 
 pub mod amf0;
 mod audio;
+mod colour_info;
 mod cue;
 mod enhanced;
 mod error;
@@ -23,6 +24,7 @@ mod video;
 #[cfg(test)]
 mod tests;
 
+pub use self::colour_info::ColourInfo;
 pub use self::cue::cue;
 pub use self::error::Error;
 pub use self::file::{File, FileTag};

@@ -198,7 +198,7 @@ impl Presentation<'_> {
             bandwidth: own.peak.saturating_add(sound.peak),
             average_bandwidth: Some(own.average.saturating_add(sound.average)),
             codecs,
-            resolution: Some((config.width, config.height)),
+            resolution: Some(config.display_size()),
             frame_rate: rate(entry, config),
             video_range: Some(VideoRange::of(config.colour)),
             audio: group.map(|group| group.id.clone()),
@@ -213,7 +213,7 @@ impl Presentation<'_> {
             bandwidth: rate.peak,
             average_bandwidth: rate.average,
             codecs: config.codecs.clone(),
-            resolution: (config.width, config.height),
+            resolution: config.display_size(),
             video_range: Some(VideoRange::of(config.colour)),
         })
     }

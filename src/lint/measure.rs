@@ -1,6 +1,6 @@
 //! Measuring media: what a part and an init section hold, read from their boxes.
 
-use mp4_atom::{Codec, Header, Moof, Moov, ReadFrom as _};
+use mp4_atom::{Codec, Header, Moof, Moov, Pasp, ReadFrom as _, Visual};
 
 /// A movie fragment, or several: a part or a segment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Init {
     pub timescale: u32,
     /// Brands of ftyp, the major one first.
     pub brands: Vec<String>,
-    /// Coded size, of video.
+    /// Width and height to display, of video: with square pixels.
     pub size: Option<(u32, u32)>,
     /// RFC 6381 string as far as the boxes tell: of AVC in full, of others the sample entry.
     pub codec: String,
@@ -77,7 +77,7 @@ fn movie(body: &[u8], out: &mut Init) -> Option<()> {
     out.default_flags = trex.map(|trex| trex.default_sample_flags);
     match track.mdia.minf.stbl.stsd.codecs.first()? {
         Codec::Avc1(avc1) => {
-            out.size = Some((avc1.visual.width.into(), avc1.visual.height.into()));
+            out.size = Some(shown(&avc1.visual, avc1.pasp.as_ref()));
             let avcc = &avc1.avcc;
             out.codec = format!(
                 "avc1.{:02x}{:02x}{:02x}",
@@ -85,19 +85,19 @@ fn movie(body: &[u8], out: &mut Init) -> Option<()> {
             );
         }
         Codec::Hvc1(hvc1) => {
-            out.size = Some((hvc1.visual.width.into(), hvc1.visual.height.into()));
+            out.size = Some(shown(&hvc1.visual, hvc1.pasp.as_ref()));
             out.codec = "hvc1".to_owned();
         }
         Codec::Hev1(hev1) => {
-            out.size = Some((hev1.visual.width.into(), hev1.visual.height.into()));
+            out.size = Some(shown(&hev1.visual, hev1.pasp.as_ref()));
             out.codec = "hev1".to_owned();
         }
         Codec::Av01(av01) => {
-            out.size = Some((av01.visual.width.into(), av01.visual.height.into()));
+            out.size = Some(shown(&av01.visual, av01.pasp.as_ref()));
             out.codec = "av01".to_owned();
         }
         Codec::Vp09(vp09) => {
-            out.size = Some((vp09.visual.width.into(), vp09.visual.height.into()));
+            out.size = Some(shown(&vp09.visual, vp09.pasp.as_ref()));
             out.codec = "vp09".to_owned();
         }
         Codec::Mp4a(mp4a) => {
@@ -110,6 +110,17 @@ fn movie(body: &[u8], out: &mut Init) -> Option<()> {
         _ => {}
     }
     Some(())
+}
+
+/// The size at which pictures are displayed: stretched across by the shape of a pixel (ISO/IEC 14496-12 §12.1.4).
+fn shown(visual: &Visual, shape: Option<&Pasp>) -> (u32, u32) {
+    let (across, down) = shape.map_or((1, 1), |shape| (shape.h_spacing, shape.v_spacing));
+    let (width, down) = (u64::from(visual.width), u64::from(down));
+    let stretched = width.saturating_mul(across.into()).saturating_add(down / 2).checked_div(down);
+    (
+        stretched.and_then(|width| u32::try_from(width).ok()).unwrap_or_else(|| visual.width.into()),
+        visual.height.into(),
+    )
 }
 
 /// Reads a part or a segment; defaults come from its init section. `None` if there is no movie fragment in it,

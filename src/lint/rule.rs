@@ -176,7 +176,7 @@ rules! {
     CodecsIncomplete Error "codecs-incomplete" "§4.4.6.2" "CODECS lists every format of every rendition of the variant.";
     CodecsUntrue Error "codecs-untrue" "§4.4.6.2" "CODECS says what the init section says.";
     ResolutionMissing Error "resolution-missing" "Apple 9.1" "Every video variant has RESOLUTION.";
-    ResolutionUntrue Warning "resolution-untrue" "§4.4.6.2" "RESOLUTION is that of the video.";
+    ResolutionUntrue Warning "resolution-untrue" "§4.4.6.2" "RESOLUTION is the size to display the video at.";
     FrameRateMissing Error "frame-rate-missing" "Apple 9.1" "Every video variant has FRAME-RATE.";
     FrameRateForm Warning "frame-rate-form" "§4.4.6.2" "FRAME-RATE has three decimals.";
     FrameRateUntrue Warning "frame-rate-untrue" "§4.4.6.2" "FRAME-RATE is that of the video.";

@@ -13,7 +13,8 @@ pub fn variant(stream: &Stream, init: &Init, own: bool, milli_rate: Option<u64>)
     codecs(stream, init, &mut findings);
     if let (Some((width, height)), true) = (stream.resolution, own) {
         let size = init.size.map(|(width, height)| (u64::from(width), u64::from(height)));
-        if let Some((w, h)) = size.filter(|size| *size != (width, height)) {
+        // Half a pixel may be rounded either way.
+        if let Some((w, h)) = size.filter(|(w, h)| *h != height || w.abs_diff(width) > 1) {
             let expected = format_args!("RESOLUTION is {width}x{height}");
             findings.add(Rule::ResolutionUntrue, Place::WHOLE, format_args!("{w}x{h}"), expected);
         }

@@ -52,7 +52,7 @@ pub struct Variant {
     pub average_bandwidth: Option<u64>,
     /// CODECS: an RFC 6381 string for every format in every rendition it refers to.
     pub codecs: Vec<String>,
-    /// RESOLUTION: width and height in pixels; `None` without video.
+    /// RESOLUTION: width and height to display, in square pixels (§4.4.6.2); `None` without video.
     pub resolution: Option<(u32, u32)>,
     /// FRAME-RATE; `None` without video, or not measured yet.
     pub frame_rate: Option<FrameRate>,
@@ -73,7 +73,7 @@ pub struct IFrames {
     pub average_bandwidth: u64,
     /// CODECS: the RFC 6381 string of the video.
     pub codecs: String,
-    /// RESOLUTION: width and height in pixels.
+    /// RESOLUTION: width and height to display, in square pixels.
     pub resolution: (u32, u32),
     /// VIDEO-RANGE; `None` is taken for SDR.
     pub video_range: Option<VideoRange>,

@@ -83,7 +83,9 @@ pub struct CodecLimits {
     pub pps_count: usize,
     /// Macroblocks of a picture: H.264 level 6.2.
     pub macroblocks: u32,
-    /// Tracks of one publish.
+    /// Tracks of one publish: ten pictures and six sounds are the most that OBS Studio sends (multitrack video). Each
+    /// is a rendition with a ring of `RingLimits::bytes` at most, and as large as what it holds: of the largest ladder
+    /// that OBS is told to send, 12 Mbit/s, all rings together hold 30 s, which is 45 MB.
     pub tracks: usize,
     /// NAL units in one frame.
     pub nals: usize,
@@ -141,7 +143,7 @@ impl Default for CodecLimits {
             sps_count: 32,
             pps_count: 256,
             macroblocks: 139_264,
-            tracks: 8,
+            tracks: 16,
             nals: 4_096,
             bad_frames: 100,
         }

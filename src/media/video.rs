@@ -35,8 +35,21 @@ pub struct VideoConfig {
     pub pixel_aspect: (u16, u16),
     /// The frame rate the bitstream declares.
     pub frame_rate: Option<FrameRate>,
-    /// Colour description, when the bitstream has one.
+    /// Colour description, when the bitstream or, where that says nothing, its publisher has one.
     pub colour: Option<Colour>,
+}
+
+impl VideoConfig {
+    /// Width and height on a display whose pixels are square: the picture is stretched across, as players do it.
+    /// Neither is zero or past 16 bits, which is what there is for them in a track header.
+    pub fn display_size(&self) -> (u32, u32) {
+        const MOST: u64 = 65_535;
+        let (across, down) = (u64::from(self.pixel_aspect.0), u64::from(self.pixel_aspect.1).max(1));
+        let twice = u64::from(self.width).saturating_mul(across).saturating_mul(2);
+        let nearest = (twice.saturating_add(down) / (2 * down)).clamp(1, MOST);
+        let height = u64::from(self.height).clamp(1, MOST);
+        (nearest as u32, height as u32)
+    }
 }
 
 /// Frames per second as a fraction.
@@ -98,6 +111,29 @@ impl FrameRate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_size_to_display_is_rounded_and_never_out_of_bounds() {
+        let shown = |width, aspect| {
+            let config = VideoConfig {
+                codec: VideoCodec::Avc,
+                record: Bytes::new(),
+                codecs: String::new(),
+                width,
+                height: 576,
+                pixel_aspect: aspect,
+                frame_rate: None,
+                colour: None,
+            };
+            config.display_size().0
+        };
+        assert_eq!((shown(720, (64, 45)), shown(720, (16, 11)), shown(720, (12, 11))), (1_024, 1_047, 785));
+        assert_eq!((shown(1_440, (4, 3)), shown(1_280, (1, 1)), shown(3, (1, 2))), (1_920, 1_280, 2));
+        assert_eq!(
+            (shown(16, (1, 65_535)), shown(16_384, (65_535, 1)), shown(720, (1, 0))),
+            (1, 65_535, 720)
+        );
+    }
 
     #[test]
     fn a_rate_near_a_standard_one_is_that_one() {

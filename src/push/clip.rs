@@ -8,7 +8,8 @@ use super::error::ClipError;
 use super::{flv_file, mp4};
 use crate::codec;
 use crate::media::{
-    AudioConfig, CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId, TrackKind, VideoCodec,
+    AudioCodec, AudioConfig, CodecConfig, CodecLimits, FrameRate, Ticks, Timescale, Track, TrackId,
+    TrackKind, VideoCodec,
 };
 
 /// One access unit of a clip. Its times count in its track's timescale.
@@ -177,28 +178,34 @@ pub(super) struct RawTrack {
     pub(super) samples: Vec<Sample>,
 }
 
+/// What no clip can do: its configuration is sent once.
+pub(super) const CHANGES: &str = "the codec configuration changes, which cannot be published";
+
 /// A codec and its configuration record.
 #[derive(Debug)]
 pub(super) enum Coding {
     /// A video codec's configuration record.
     Video(VideoCodec, Bytes),
-    /// A track of sound, its record looked at.
-    Sound(AudioConfig),
+    /// A track of sound, of which samples may have more to say.
+    Sound(codec::Sound),
 }
 
 impl Coding {
-    /// AAC by its AudioSpecificConfig.
-    pub(super) fn aac(record: Bytes) -> Result<Self, ClipError> {
-        let config = codec::aac::Config::parse(record, &CodecLimits::default());
-        let refused = |source| ClipError::Config { place: "AAC configuration", source };
-        Ok(Self::Sound(config.map_err(refused)?.into_audio()))
+    /// Sound of `codec` by its sequence header, where it has one.
+    pub(super) fn sound(codec: AudioCodec, header: Option<Bytes>) -> Result<Self, ClipError> {
+        let mut sound = codec::Sound::new(codec);
+        if let Some(header) = header {
+            let refused = |source| ClipError::Config { place: place(codec), source };
+            sound.declare(header, &CodecLimits::default()).map_err(refused)?;
+        }
+        Ok(Self::Sound(sound))
     }
 
     pub(super) fn is_video(&self) -> bool {
         matches!(self, Self::Video(..))
     }
 
-    /// The configuration; of some codecs it takes a key frame among `samples` to know it.
+    /// The configuration; of some codecs it takes a key frame, or some sound, among `samples` to know it.
     fn config(self, samples: &[Sample], limits: &CodecLimits) -> Result<CodecConfig, ClipError> {
         let refused = |place| move |source| ClipError::Config { place, source };
         Ok(match self {
@@ -220,8 +227,33 @@ impl Coding {
                     config.ok_or(ClipError::damaged("first key frame", "describes no picture"))?,
                 )
             }
-            Self::Sound(config) => CodecConfig::Audio(config),
+            Self::Sound(sound) => CodecConfig::Audio(heard(sound, samples)?),
         })
+    }
+}
+
+/// The configuration of a track of sound, which all its samples have.
+fn heard(mut sound: codec::Sound, samples: &[Sample]) -> Result<AudioConfig, ClipError> {
+    let place = place(sound.codec());
+    for sample in samples {
+        let known = sound.config().is_some();
+        let new = sound.hear(&sample.payload).map_err(|source| ClipError::Config { place, source })?;
+        if known && new.is_some() {
+            return Err(ClipError::damaged(place, CHANGES));
+        }
+    }
+    sound.config().cloned().ok_or_else(|| ClipError::damaged(place, "says nothing of the sound"))
+}
+
+/// What a configuration is called in errors.
+fn place(codec: AudioCodec) -> &'static str {
+    match codec {
+        AudioCodec::Aac => "AAC configuration",
+        AudioCodec::Opus => "Opus configuration",
+        AudioCodec::Flac => "FLAC configuration",
+        AudioCodec::Ac3 => "AC-3 frame",
+        AudioCodec::Eac3 => "E-AC-3 frame",
+        AudioCodec::Mp3 => "MP3 frame",
     }
 }
 
@@ -253,9 +285,12 @@ impl RawTrack {
             sample.dts = sample.dts.saturating_add(lowest);
             sample.cts = sample.cts.saturating_sub(lowest);
         }
+        if samples.is_empty() {
+            return Ok(None);
+        }
         let id = TrackId { kind, index: self.index };
         let track = Track { id, config: self.coding.config(&samples, limits)? };
-        Ok((!samples.is_empty()).then_some(ClipTrack { track, scale: self.scale, samples }))
+        Ok(Some(ClipTrack { track, scale: self.scale, samples }))
     }
 }
 
@@ -315,7 +350,7 @@ mod tests {
     #[test]
     fn negative_composition_offsets_become_earlier_decode_times() {
         // A real AudioSpecificConfig (AAC-LC, 48 kHz, stereo); the offsets are what is tested.
-        let coding = Coding::aac(Bytes::from_static(&[0x11, 0x90])).unwrap();
+        let coding = Coding::sound(AudioCodec::Aac, Some(Bytes::from_static(&[0x11, 0x90]))).unwrap();
         let scale = Timescale::MILLIS;
         let edit = Edit { start: 10, delay: 40, length: None };
         let raw = RawTrack {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::clip::{Coding, Edit, Message, RawTrack, Sample};
+use super::clip::{CHANGES, Coding, Edit, Message, RawTrack, Sample};
 use super::error::{ClipError, FourChars};
 use super::mp4::MAX_SAMPLES;
 use crate::codec::{self, Sound};
@@ -19,7 +19,6 @@ use crate::media::{
 
 /// What a grid's phase is searched in: microseconds are fine enough to tell milliseconds apart.
 const FINE: u32 = 1_000;
-const CHANGES: &str = "the codec configuration changes, which cannot be published";
 
 /// Every track of `file`, in the order of their kinds and numbers, and its messages.
 pub(super) fn read(file: &Bytes) -> Result<(Vec<RawTrack>, Vec<Message>), ClipError> {
@@ -132,7 +131,9 @@ impl Gathered {
         let mut samples = self.samples;
         let grid = match &coding {
             Coding::Video(..) => picture_grid(&samples),
-            Coding::Sound(config) => Some((config.sample_rate, i64::from(config.frame_samples))),
+            Coding::Sound(sound) => {
+                sound.config().map(|config| (config.sample_rate, i64::from(config.frame_samples)))
+            }
         };
         let scale = match grid.and_then(|(scale, step)| Some((scale, step, on_grid(&samples, scale, step)?)))
         {
@@ -192,7 +193,7 @@ impl Source {
     fn coding(self) -> Option<Coding> {
         match self {
             Self::Video(codec, record) => Some(Coding::Video(codec, record?)),
-            Self::Sound(sound) => Some(Coding::Sound(sound.config()?.clone())),
+            Self::Sound(sound) => sound.config().is_some().then_some(Coding::Sound(sound)),
         }
     }
 }

@@ -10,7 +10,8 @@ use super::boxes::{self, Node};
 use super::clip::{Coding, Edit, RawTrack, Sample};
 use super::error::{ClipError, FourChars};
 use super::fragments;
-use crate::media::{Timescale, VideoCodec, rescale};
+use crate::codec::opus;
+use crate::media::{AudioCodec, Timescale, VideoCodec, rescale};
 
 /// Samples of one track: nine hours at 120 frames a second.
 pub(super) const MAX_SAMPLES: usize = 4_000_000;
@@ -78,18 +79,45 @@ fn coding(stbl: &Node<'_>, video: bool, file: &Bytes) -> Result<Coding, ClipErro
         b"hvc1" | b"hev1" if video => record(&entry, VideoCodec::Hevc, ("hvcC", b"hvcC"), file),
         b"av01" if video => record(&entry, VideoCodec::Av1, ("av1C", b"av1C"), file),
         b"vp09" if video => record(&entry, VideoCodec::Vp9, ("vpcC", b"vpcC"), file),
-        b"mp4a" if !video => {
-            let mp4a: Mp4a = entry.decode("mp4a")?;
-            let config = mp4a.esds.es_desc.dec_config;
-            // Object types 0x40 and 0x67 are AAC (MP4RA); 0x6B, for one, is MP3 in the same box.
-            if !matches!(config.object_type_indication, 0x40 | 0x66..=0x68) {
-                return Err(ClipError::Codec { place: "esds", codec: FourChars(entry.kind) });
-            }
-            let specific = config.dec_specific.ok_or(ClipError::Missing("esds decoder configuration"))?;
-            Coding::aac(Bytes::from(specific.raw))
+        b"mp4a" if !video => described(&entry),
+        b"Opus" if !video => {
+            let refused = |source| ClipError::Config { place: "dOps", source };
+            let record = inside(&entry, "dOps", b"dOps")?;
+            Coding::sound(AudioCodec::Opus, Some(opus::head(record.body).map_err(refused)?))
         }
+        b"fLaC" if !video => {
+            // Metadata blocks behind the version and flags of a full box.
+            let blocks = inside(&entry, "dfLa", b"dfLa")?.body.get(4..);
+            let blocks = blocks.ok_or(ClipError::damaged("dfLa", "is cut short"))?;
+            Coding::sound(AudioCodec::Flac, Some(file.slice_ref(blocks)))
+        }
+        // What their boxes say, every frame says too.
+        b"ac-3" if !video => Coding::sound(AudioCodec::Ac3, None),
+        b"ec-3" if !video => Coding::sound(AudioCodec::Eac3, None),
+        b".mp3" if !video => Coding::sound(AudioCodec::Mp3, None),
         _ => Err(ClipError::Codec { place: "stsd", codec: FourChars(entry.kind) }),
     }
+}
+
+/// Sound that an elementary stream descriptor tells the codec of (ISO/IEC 14496-14 §5.6).
+fn described(entry: &Node<'_>) -> Result<Coding, ClipError> {
+    let mp4a: Mp4a = entry.decode("mp4a")?;
+    let config = mp4a.esds.es_desc.dec_config;
+    // Object types (MP4RA): AAC of MPEG-4 and of MPEG-2, and MP3 of MPEG-2 and of MPEG-1.
+    match config.object_type_indication {
+        0x40 | 0x66..=0x68 => {
+            let specific = config.dec_specific.ok_or(ClipError::Missing("esds decoder configuration"))?;
+            Coding::sound(AudioCodec::Aac, Some(Bytes::from(specific.raw)))
+        }
+        0x69 | 0x6B => Coding::sound(AudioCodec::Mp3, None),
+        _ => Err(ClipError::Codec { place: "esds", codec: FourChars(entry.kind) }),
+    }
+}
+
+/// A box in an audio sample entry, behind its fixed fields (§12.2.3).
+fn inside<'a>(entry: &Node<'a>, name: &'static str, kind: &[u8; 4]) -> Result<Node<'a>, ClipError> {
+    let inner = entry.body.get(28..).ok_or(ClipError::damaged("audio sample entry", "is cut short"))?;
+    boxes::find("audio sample entry", inner, kind)?.ok_or(ClipError::Missing(name))
 }
 
 /// The configuration record in a visual sample entry.

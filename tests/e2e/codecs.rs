@@ -23,6 +23,8 @@ struct Clip {
     range: Option<&'static str>,
     entry: &'static str,
     pixel_aspect: &'static str,
+    /// The size to display.
+    resolution: &'static str,
     /// Primaries, transfer, matrix.
     colour: (u16, u16, u16),
     keys: &'static [usize],
@@ -35,6 +37,7 @@ const CLIPS: [Clip; 4] = [
         range: None,
         entry: "hvc1",
         pixel_aspect: "1:1",
+        resolution: "320x180",
         colour: (1, 1, 1),
         keys: &[0, 50],
     },
@@ -44,6 +47,7 @@ const CLIPS: [Clip; 4] = [
         range: Some("HLG"),
         entry: "hvc1",
         pixel_aspect: "4:3",
+        resolution: "427x180",
         colour: (9, 18, 9),
         keys: &[0, 39, 77],
     },
@@ -53,6 +57,7 @@ const CLIPS: [Clip; 4] = [
         range: Some("PQ"),
         entry: "av01",
         pixel_aspect: "1:1",
+        resolution: "320x180",
         colour: (9, 16, 9),
         keys: &[0, 50],
     },
@@ -62,6 +67,7 @@ const CLIPS: [Clip; 4] = [
         range: None,
         entry: "vp09",
         pixel_aspect: "1:1",
+        resolution: "320x180",
         colour: (1, 1, 1),
         keys: &[0, 50],
     },
@@ -118,7 +124,7 @@ fn described(clip: &Clip, watched: &Watched) {
     for (n, line) in lines.iter().enumerate() {
         let codecs = if n == 0 { format!("{},mp4a.40.2", clip.codecs) } else { clip.codecs.to_owned() };
         assert_eq!(line["CODECS"], codecs);
-        assert_eq!(line["RESOLUTION"], "320x180");
+        assert_eq!(line["RESOLUTION"], clip.resolution);
         assert_eq!(line.get("VIDEO-RANGE").map(String::as_str), clip.range);
     }
     assert_eq!(lines[0]["FRAME-RATE"], "25.000");

@@ -9,6 +9,7 @@
 
 mod chunks;
 mod codecs;
+mod colour;
 mod conversation;
 mod cues;
 mod defects;

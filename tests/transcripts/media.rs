@@ -151,14 +151,14 @@ fn an_aggregate_of_too_many_tags_or_a_cut_one_is_an_error() {
 fn unknown_codecs_and_further_tracks_are_refused_by_name_and_the_rest_goes_on() {
     let mut peer = Peer::publishing();
     peer.sends(aac_config(0));
-    (0..7).for_each(|track| {
+    (0..15).for_each(|track| {
         peer.sends(video(0, mux::video_start(Form::Track(track), VideoCodec::Avc, AVC_RECORD)))
     });
     for time in 0..5 {
         peer.sends(video(time, Bytes::from_static(b"\x90vvc1record")));
         peer.sends(video(time, Bytes::from_static(b"\x91zzzz\x00\x00\x00frame")));
-        // Seven pictures and one sound are as many as are taken.
-        peer.sends(video(time, mux::video_start(Form::Track(7), VideoCodec::Avc, AVC_RECORD)));
+        // Fifteen pictures and one sound are as many as are taken.
+        peer.sends(video(time, mux::video_start(Form::Track(15), VideoCodec::Avc, AVC_RECORD)));
         peer.sends(audio(time, vec![0x2F, 1, 2, 3]));
         peer.sends(sound(time, &[1; 10]));
     }
@@ -166,9 +166,32 @@ fn unknown_codecs_and_further_tracks_are_refused_by_name_and_the_rest_goes_on() 
     assert_eq!(discards.len(), 4, "{discards:?}");
     assert!(discards.contains(&Discard::Codec(FourCc::VVC)));
     assert!(discards.contains(&Discard::Codec(FourCc(*b"zzzz"))));
-    assert!(discards.contains(&Discard::Extra(7)));
+    assert!(discards.contains(&Discard::Extra(15)));
     assert!(discards.contains(&Discard::Stray(FourCc::MP3)), "a stray frame does not end the sound");
     assert_eq!(peer.frames().len(), 5);
+}
+
+/// OBS Studio sends ten pictures and six sounds at most.
+#[test]
+fn ten_pictures_and_six_sounds_are_taken_and_the_next_is_left_out() {
+    for (pictures, sounds, extra) in [(9, 6, 0), (10, 6, 0), (10, 7, 1)] {
+        let mut peer = Peer::publishing();
+        for track in 0..pictures {
+            peer.sends(video(0, mux::video_start(Form::Track(track), VideoCodec::Avc, AVC_RECORD)));
+        }
+        for track in 0..sounds {
+            let start = mux::audio_start(Form::Track(track), AudioCodec::Aac, AAC_RECORD).unwrap();
+            peer.sends(audio(0, start));
+        }
+        let taken = usize::from(pictures + sounds - extra);
+        assert_eq!(peer.tracks().len(), taken);
+        assert_eq!(peer.discards(), vec![Discard::Extra(6); usize::from(extra)]);
+        for track in 0..pictures {
+            let body = mux::video_frame(Form::Track(track), VideoCodec::Avc, 0, true, &idr(&[track]));
+            peer.sends(video(40, body));
+        }
+        assert_eq!((peer.frames().len(), peer.error.clone()), (pictures.into(), None));
+    }
 }
 
 /// Enhanced RTMP v2, "ModEx" and "Multitrack": all that a tag says of several tracks at once.

@@ -95,6 +95,18 @@ fn video_alone_has_no_audio_codec_and_the_declared_frame_rate() {
     assert!(!text.contains("AUDIO"), "{text}");
 }
 
+/// §4.4.6.2: RESOLUTION is the size at which to display, not the coded one.
+#[test]
+fn a_resolution_is_that_of_square_pixels() {
+    let mut builder = Builder::video(1, 1);
+    if let CodecConfig::Video(config) = &mut builder.constants.track.config {
+        (config.width, config.height, config.pixel_aspect) = (720, 576, (64, 45));
+    }
+    let text = text(&[entry(&builder)]);
+    assert_eq!(text.matches("RESOLUTION=1024x576").count(), text.matches("RESOLUTION").count(), "{text}");
+    assert!(text.contains("RESOLUTION=1024x576"), "{text}");
+}
+
 #[test]
 fn of_several_audio_tracks_one_is_the_default_and_the_dearest_counts() {
     let mut second = audio(1);

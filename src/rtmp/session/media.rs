@@ -98,8 +98,7 @@ impl Session {
             Ok(Tag::Audio(packets) | Tag::Video(packets)) => {
                 let mut bad = 0_u32;
                 for packet in packets {
-                    let sound =
-                        self.media.take(kind, time, packet, now, &self.limits.codec, &mut self.outbox);
+                    let sound = self.media.take(kind, time, packet, now, &self.limits, &mut self.outbox);
                     bad = bad.saturating_add(u32::from(!sound));
                 }
                 bad

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::tracks::Seen;
 use crate::codec::{Error, Video};
-use crate::media::{Captions, CodecConfig, CodecLimits, VideoCodec};
+use crate::media::{Captions, CodecConfig, CodecLimits, Colour, VideoCodec, VideoConfig};
 
 /// The track.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub(super) struct Pictures {
     known: Option<Known>,
     /// Captions that were seen so far.
     captions: Captions,
+    /// Colour that was told beside the bitstream.
+    told: Option<Colour>,
 }
 
 struct Known {
@@ -22,9 +24,9 @@ struct Known {
 }
 
 impl Pictures {
-    /// Whether there is a configuration.
+    /// Whether anything good was said of it.
     pub(super) fn known(&self) -> bool {
-        self.known.is_some()
+        self.known.is_some() || self.told.is_some()
     }
 
     /// Whether frames of `codec` can be read.
@@ -44,7 +46,7 @@ impl Pictures {
             return Ok(None);
         }
         let video = Video::parse(codec, record.clone(), limits)?;
-        let config = video.config().cloned().map(CodecConfig::Video);
+        let config = video.config().map(|config| tinted(config, self.told));
         self.known = Some(Known { codec, record, video });
         Ok(config)
     }
@@ -61,10 +63,23 @@ impl Pictures {
         let Some(Known { video, .. }) = &mut self.known else { return Ok(None) };
         let picture = video.take(payload, declared, limits)?;
         let Some(config) = video.config() else { return Ok(None) };
-        let config = picture.reconfigured.then(|| CodecConfig::Video(config.clone()));
+        let config = picture.reconfigured.then(|| tinted(config, self.told));
         let all = self.captions.with(picture.captions);
         let captions = (std::mem::replace(&mut self.captions, all) != all).then_some(all);
         let report = picture.report;
         Ok(Some(Seen { key: picture.key, payload: picture.payload, config, captions, report }))
     }
+
+    /// Takes what colour was told beside the bitstream; `None` takes it back. The configuration, if that changes it.
+    pub(super) fn tint(&mut self, told: Option<Colour>) -> Option<CodecConfig> {
+        let before = std::mem::replace(&mut self.told, told);
+        let config = self.known.as_ref()?.video.config()?;
+        let changes = Colour::filled(config.colour, before) != Colour::filled(config.colour, told);
+        changes.then(|| tinted(config, told))
+    }
+}
+
+/// The configuration of a track whose colour was `told`: the bitstream is believed as far as it says something.
+fn tinted(config: &VideoConfig, told: Option<Colour>) -> CodecConfig {
+    CodecConfig::Video(VideoConfig { colour: Colour::filled(config.colour, told), ..config.clone() })
 }

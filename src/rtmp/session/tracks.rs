@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::slots::{Slot, Slots};
-use crate::flv::{self, FourCc, Packet, PacketKind};
+use crate::flv::{self, ColourInfo, FourCc, Packet, PacketKind};
 use crate::media::{
-    Captions, CodecConfig, CodecLimits, EncoderReport, Frame, Ticks, Timescale, Track, TrackId, TrackKind,
-    Unroll,
+    Captions, CodecConfig, CodecLimits, EncoderReport, Frame, Limits, RtmpLimits, Ticks, Timescale, Track,
+    TrackId, TrackKind, Unroll,
 };
 use crate::rtmp::outbox::Outbox;
 use crate::rtmp::output::{Discard, Discarded, Output};
@@ -50,6 +50,7 @@ enum Told {
     NoConfig(TrackId),
     Legacy(TrackKind, u8),
     Channels(TrackId, u8, u8),
+    Colour(TrackId),
 }
 
 impl Media {
@@ -80,7 +81,7 @@ impl Media {
         time: i64,
         packet: Packet,
         now: Instant,
-        limits: &CodecLimits,
+        limits: &Limits,
         outbox: &mut Outbox,
     ) -> bool {
         let track = TrackId { kind, index: packet.track };
@@ -92,7 +93,7 @@ impl Media {
             self.tell(Told::Codec(track, packet.codec), track, Discard::Codec(packet.codec), outbox);
             return true;
         }
-        if self.slots.excess(track, limits) {
+        if self.slots.excess(track, &limits.codec) {
             self.tell(Told::Extra(track), track, Discard::Extra(packet.track), outbox);
             return true;
         }
@@ -107,9 +108,10 @@ impl Media {
         time: i64,
         packet: Packet,
         now: Instant,
-        limits: &CodecLimits,
+        limits: &Limits,
         outbox: &mut Outbox,
     ) -> bool {
+        let Limits { rtmp, codec: limits, .. } = limits;
         if let Slot::Audio(sounds) = self.slots.of(track)
             && packet.codec.audio().is_some_and(|codec| !sounds.turn(codec, &packet.kind, limits))
         {
@@ -128,8 +130,12 @@ impl Media {
                 let frame = Frame { track, dts, cts, duration: None, key, payload, arrival: now };
                 self.judge(frame, limits, outbox)
             }
+            PacketKind::Metadata(body) => {
+                self.tint(track, &body, rtmp, outbox);
+                true
+            }
             // The configuration stays: what comes next either repeats it or brings its own.
-            PacketKind::SequenceEnd | PacketKind::Metadata(_) | PacketKind::Mpeg2TsStart(_) => true,
+            PacketKind::SequenceEnd | PacketKind::Mpeg2TsStart(_) => true,
         }
     }
 
@@ -193,6 +199,19 @@ impl Media {
         let Some(config) = config else { return };
         self.compare(track, outbox);
         outbox.push(Output::Track(Track { id: track, config }));
+    }
+
+    /// Takes what is said of the pictures' colour. What cannot be read changes nothing, and is told once: every picture
+    /// can be shown without it.
+    fn tint(&mut self, track: TrackId, body: &[u8], limits: &RtmpLimits, outbox: &mut Outbox) {
+        let Slot::Video(pictures) = self.slots.of(track) else { return };
+        match ColourInfo::parse(body, limits) {
+            Ok(said) => {
+                let config = said.and_then(|said| pictures.tint(said.colour));
+                self.announce(track, config, outbox);
+            }
+            Err(fault) => self.tell(Told::Colour(track), track, Discard::Metadata(fault), outbox),
+        }
     }
 
     /// Takes a multichannel configuration; `false` when it is none.
