@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::error::Error;
+use super::moment::Moment;
+use super::readers::{Bounds, End, Ring};
 use super::ring::{Changes, Rendition};
 use super::scene::{Newest, Scene};
-use crate::media::{Now, StreamName, TrackId, WallTime};
+use crate::media::{Now, RingLimits, StreamName, TrackId, WallTime};
 
 /// Twelve hexadecimal characters, drawn anew for every generation: URLs are never used twice.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,6 +48,7 @@ pub struct Generation {
     name: StreamName,
     started: WallTime,
     renditions: OnceLock<Arc<[Arc<Rendition>]>>,
+    moments: Arc<Ring<Moment>>,
     ended: OnceLock<Instant>,
     states: watch::Sender<()>,
     scene: Newest,
@@ -63,12 +66,18 @@ impl Generation {
     ///
     /// # Errors
     /// `Entropy`.
-    pub(super) fn new(name: StreamName, credential: u64, now: Now) -> Result<Arc<Self>, Error> {
+    pub(super) fn new(
+        name: StreamName,
+        credential: u64,
+        limits: &RingLimits,
+        now: Now,
+    ) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             id: GenerationId::draw()?,
             name,
             started: now.wall,
             renditions: OnceLock::new(),
+            moments: Ring::new(Bounds::of(limits, 1)),
             ended: OnceLock::new(),
             states: watch::Sender::new(()),
             scene: Newest::default(),
@@ -104,6 +113,12 @@ impl Generation {
         self.renditions.get()?.iter().find(|rendition| rendition.id() == track).cloned()
     }
 
+    /// The frames of all its tracks one by one, in the order of arrival, for outputs that do not wait for parts. It
+    /// stays open while another source is waited for, and ends with the generation.
+    pub fn moments(&self) -> &Arc<Ring<Moment>> {
+        &self.moments
+    }
+
     /// What its renditions show now. All who ask before the next state share a memo.
     pub fn scene(&self) -> Scene {
         self.scene.look(|| self.renditions().iter().map(|rendition| rendition.view()).collect())
@@ -124,7 +139,8 @@ impl Generation {
         Changes(self.states.subscribe())
     }
 
-    pub(super) fn settle(&self, renditions: Vec<Arc<Rendition>>) {
+    pub(super) fn settle(&self, renditions: Vec<Arc<Rendition>>, limits: &RingLimits) {
+        self.moments.rebound(Bounds::of(limits, renditions.len()));
         // Set once by the one publisher; a second call would be ignored.
         let _first = self.renditions.set(renditions.into());
     }
@@ -135,6 +151,7 @@ impl Generation {
 
     pub(super) fn end(&self, at: Instant) {
         let _first = self.ended.set(at);
+        self.moments.close(End::Stream);
         self.wake();
     }
 

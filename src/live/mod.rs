@@ -1,18 +1,19 @@
 //! Live: the great room: the recent past of every stream, and who is live.
-//! In:  `Track`, `Frame`, `Cue` from an ingest.      Out: immutable `View`s of parts and segments to every delivery.
+//! In:  `Track`, `Frame`, `Cue` from an ingest.      Out: `View`s of parts and segments, and `Moment`s, to every delivery.
 //! Belongs here: timeline, rings, generations, the registry.   Does not: HTTP, RTMP, playlists' text (see hls, m3u8).
-//! Time: `Now` is passed in by the driver.  Memory: `RingLimits` and the window, per rendition.  Spec: RFC 8216bis §6.2.
+//! Time: `Now` is passed in by the driver.  Memory: `RingLimits` and the window, per rendition; for moments, per track.  Spec: RFC 8216bis §6.2.
 
 mod clock;
 mod constants;
 mod cues;
 mod declared;
 mod error;
-mod frames;
 mod generation;
+mod moment;
 mod position;
 mod publisher;
 mod rates;
+mod readers;
 mod registry;
 mod ring;
 mod sanity;
@@ -24,10 +25,13 @@ mod writer;
 
 pub use self::constants::Constants;
 pub use self::error::{Error, Expect, Notice};
-pub use self::frames::FrameRing;
 pub use self::generation::{Generation, GenerationId, Ouster};
+pub use self::moment::{EpochTracks, Moment};
 pub use self::position::{PartPos, Report};
 pub use self::publisher::Publisher;
+pub use self::readers::{
+    Bounds, End, Entry, Join, Lag, Occupancy, Reason, Ring, Slow, Subscriber, Taken, Totals,
+};
 pub use self::registry::{Registry, Settings, Takeover, Terms};
 pub use self::ring::{Changes, Rendition};
 pub use self::scene::Scene;

@@ -177,14 +177,16 @@ impl Publisher {
         };
         let Some(first) = settled.frames.iter().find(leads) else { return Ok(()) };
         let wall = self.wall_of(first);
-        let mut writer = Writer::new(self.registry.settings(), &settled, first, wall, self.bit_rate())?;
+        let moments = Arc::clone(self.generation.moments());
+        let settings = self.registry.settings();
+        let mut writer = Writer::new(settings, &settled, first, wall, self.bit_rate(), moments)?;
         if !writer.steady() {
             self.notices.push(Notice::NoSteadyRate);
         }
         let renditions = writer.renditions();
         let pictures = renditions.iter().filter(|rendition| rendition.id() == TrackId::VIDEO);
         pictures.for_each(|rendition| rendition.carries(self.captions));
-        self.generation.settle(renditions);
+        self.generation.settle(renditions, &settings.packager.limits);
         for frame in settled.frames {
             writer.push(frame, self.now, &mut self.notices)?;
         }

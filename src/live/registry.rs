@@ -141,7 +141,8 @@ impl Registry {
                 Takeover::Stale | Takeover::Reject => Error::Busy(name.clone()),
             });
         }
-        let generation = Generation::new(name.clone(), terms.credential, now)?;
+        let generation =
+            Generation::new(name.clone(), terms.credential, &self.settings().packager.limits, now)?;
         let mut streams = HashMap::clone(&streams);
         streams.insert(name.clone(), Arc::clone(&generation));
         self.0.streams.store(Arc::new(streams));

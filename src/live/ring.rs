@@ -1,8 +1,8 @@
 //! PartRing: the parts and segments of one rendition, and the views that readers see.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -10,10 +10,9 @@ use tokio::sync::watch;
 
 use super::constants::Constants;
 use super::declared::{Declared, per_second};
-use super::frames::FrameRing;
 use super::position::{PartPos, Report};
 use super::view::{Bandwidth, Memo, OpenSegment, View};
-use crate::media::{Captions, DateRange, Frame, FrameRate, Ticks, Timescale, TrackId, WallTime};
+use crate::media::{Captions, DateRange, FrameRate, Ticks, Timescale, TrackId, WallTime};
 use crate::packager::{Init, Sealed, Segment};
 
 /// One rendition of a generation as its readers know it.
@@ -25,7 +24,6 @@ pub struct Rendition {
     captions: AtomicU32,
     view: ArcSwap<View>,
     states: watch::Sender<()>,
-    frames: Mutex<FrameRing>,
 }
 
 impl Rendition {
@@ -59,11 +57,6 @@ impl Rendition {
         self.view.load_full()
     }
 
-    /// Its frames one by one, for outputs that do not wait for parts.
-    pub fn frames(&self) -> &Mutex<FrameRing> {
-        &self.frames
-    }
-
     /// Watches for new states from now on. Take it before looking at [`view`](Self::view), so that no
     /// state falls between the look and the wait.
     pub fn changes(&self) -> Changes {
@@ -82,7 +75,7 @@ impl Changes {
     }
 }
 
-/// The writer's side of a rendition: one owner, no lock but the frame ring's.
+/// The writer's side of a rendition: one owner, no lock.
 #[derive(Debug)]
 pub(super) struct PartRing {
     rendition: Arc<Rendition>,
@@ -137,9 +130,6 @@ pub(super) struct Bounds {
     pub(super) announced: u64,
 }
 
-/// History kept frame by frame, in microseconds.
-const FRAME_HISTORY: i64 = 12_000_000;
-
 impl PartRing {
     pub(super) fn new(constants: Constants, frame_rate: Option<FrameRate>, bounds: Bounds) -> Self {
         let constants = Arc::new(constants);
@@ -168,7 +158,6 @@ impl PartRing {
             captions: AtomicU32::default(),
             view: ArcSwap::from_pointee(view),
             states: watch::Sender::new(()),
-            frames: Mutex::new(FrameRing::new(bounds.max_bytes, FRAME_HISTORY)),
         };
         Self {
             rendition: Arc::new(rendition),
@@ -204,11 +193,6 @@ impl PartRing {
     /// The track it keeps.
     pub(super) fn id(&self) -> TrackId {
         self.id
-    }
-
-    /// Keeps a frame for outputs that do not wait for parts.
-    pub(super) fn keep(&self, frame: Frame) {
-        self.rendition.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
     }
 
     /// The last part that the next view will list.

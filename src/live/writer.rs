@@ -10,8 +10,10 @@ use super::constants::Constants;
 use super::cues::Cues;
 use super::error::{Error, Notice};
 use super::generation::Generation;
+use super::moment::{Moment, Moments};
 use super::position::Report;
 use super::rates::Rates;
+use super::readers::Ring;
 use super::registry::Settings;
 use super::ring::{Bounds, PartRing, Rendition};
 use super::settle::Settled;
@@ -34,6 +36,7 @@ pub(super) struct Writer {
     timeline: Timeline,
     packager: Packager,
     rings: Vec<PartRing>,
+    moments: Moments,
     tracks: Vec<Track>,
     rates: Rates,
     /// New configurations that wait for a keyframe to begin an epoch.
@@ -66,6 +69,7 @@ impl Writer {
         first: &Frame,
         wall: WallTime,
         announced: u64,
+        moments: Arc<Ring<Moment>>,
     ) -> Result<Self, Error> {
         let tracks = settled.tracks.clone();
         let rates = &settled.rates;
@@ -99,14 +103,14 @@ impl Writer {
         let (part_target, target_duration) = (geometry.part_target, geometry.target_duration);
         let packager =
             Packager::new(&settings.packager, geometry, &tracks, |id| rates.of(id), timeline.epoch())?;
-        let pending = Vec::new();
         Ok(Self {
             timeline,
             packager,
             rings,
+            moments: Moments::new(moments),
             tracks,
             rates: settled.rates.clone(),
-            pending,
+            pending: Vec::new(),
             rejoin: false,
             heard: first.arrival,
             patience: part_target.max(LEAST_PATIENCE),
@@ -208,9 +212,7 @@ impl Writer {
             return Ok(());
         }
         let Some(frame) = self.timeline.place(frame) else { return Ok(()) };
-        if let Some(ring) = self.rings.iter().find(|ring| ring.id() == frame.track) {
-            ring.keep(frame.clone());
-        }
+        self.moments.keep(frame.clone(), self.timeline.epoch().number, self.timeline.lead(), &self.tracks);
         self.packager.push(frame)?;
         if let Some(gop) = self.packager.long_gop().filter(|_| !self.told_long_gop) {
             self.told_long_gop = true;

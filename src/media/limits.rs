@@ -106,6 +106,14 @@ pub struct RingLimits {
     pub first_keyframe: Duration,
     /// How far one track may run ahead of another before the packager goes on without the late one.
     pub skew: Duration,
+    /// Media time kept frame by frame, for readers that do not wait for parts.
+    pub history: Duration,
+    /// A reader that has to leave frames out for this time within `jumps_within` is closed.
+    pub jumps: usize,
+    /// See `jumps`.
+    pub jumps_within: Duration,
+    /// A reader that takes no byte for this long is closed.
+    pub blocked: Duration,
 }
 
 impl Default for RtmpLimits {
@@ -158,6 +166,10 @@ impl Default for RingLimits {
             segment_bytes: 32 * MIB,
             first_keyframe: Duration::from_secs(15),
             skew: Duration::from_secs(2),
+            history: Duration::from_secs(12),
+            jumps: 3,
+            jumps_within: Duration::from_secs(30),
+            blocked: Duration::from_secs(6),
         }
     }
 }
