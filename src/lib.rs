@@ -17,6 +17,7 @@
 //! | [`packager`] | 4 | where a cut falls; parts and segments |
 //! | [`live`] | 5 | the recent past; who is live |
 //! | [`hls`], [`push`] | 6 | one delivery's decisions |
+//! | [`progressive`] | 6 | one endless file of a stream: MP4, FLV, MPEG-TS |
 //! | [`lint`] | 6 | which rules of HLS an origin breaks |
 //! | [`control`] | 7 | settings, keys, permissions, metrics |
 //! | [`server`] | 8 | sockets, clock, tasks, shutdown |
@@ -36,6 +37,7 @@ pub mod m3u8;
 pub mod media;
 pub mod obs;
 pub mod packager;
+pub mod progressive;
 pub mod push;
 pub mod rtmp;
 pub mod server;

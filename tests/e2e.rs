@@ -44,6 +44,8 @@ mod player;
 mod players;
 #[path = "e2e/playlist.rs"]
 mod playlist;
+#[path = "e2e/progressive_files.rs"]
+mod progressive_files;
 #[path = "e2e/publish.rs"]
 mod publish;
 #[path = "e2e/reference.rs"]

@@ -7,9 +7,12 @@
 //!             └ trun  version 1: data offset · [first flags] · per sample: duration size [flags] [signed offset]
 //! mdat   header only; the samples follow as shared payloads
 //! ```
-//! Spec: ISO/IEC 14496-12 §8.8; ISO/IEC 23000-19 §7.3.2: one moof, one traf, one trun, one mdat a chunk.
+//! Spec: ISO/IEC 14496-12 §8.8; ISO/IEC 23000-19 §7.3.2: one moof, one traf, one trun, one mdat a chunk;
+//! a fragment of several tracks has a traf for each, and their payloads one after the other.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+
+use super::init::TRACK_ID;
 
 /// sample_depends_on = 2: depends on no other (14496-12 §8.8.3.1).
 const FLAGS_SYNC: u32 = 0x0200_0000;
@@ -51,49 +54,84 @@ pub struct ChunkHead {
     pub decode_time: u64,
 }
 
+/// The samples of one track in a fragment that holds several.
+#[derive(Debug, Clone, Copy)]
+pub struct TrackRun<'a> {
+    /// The track's number in `moov`, from 1 on.
+    pub track: u32,
+    /// tfdt: decode time of the first sample, in the track's timescale.
+    pub decode_time: u64,
+    /// Its samples; at least one.
+    pub samples: &'a [Sample],
+}
+
 impl ChunkHead {
     /// The bytes of `moof` and of the `mdat` header for `samples`, whose payloads follow in order.
     ///
     /// Lengths are those of a chunk the packager has bounded to a few MiB; sums saturate rather than wrap.
     pub fn write(&self, samples: &[Sample]) -> Bytes {
-        let trun_flags = trun_flags(samples);
-        let count = u32::try_from(samples.len()).unwrap_or(u32::MAX);
-        let trun = BOX
-            .saturating_add(12)
-            .saturating_add(if trun_flags & TRUN_FIRST_FLAGS != 0 { 4 } else { 0 })
-            .saturating_add(count.saturating_mul(sample_len(trun_flags)));
-        let traf = [BOX, TFHD, TFDT, trun].into_iter().fold(0, u32::saturating_add);
-        let moof = [BOX, MFHD, traf].into_iter().fold(0, u32::saturating_add);
-        let mdat = samples.iter().fold(BOX, |len, sample| len.saturating_add(sample.size));
-
-        let mut out = BytesMut::with_capacity(moof.saturating_add(BOX) as usize);
-        open(&mut out, moof, b"moof");
-        open(&mut out, MFHD, b"mfhd");
-        out.put_u32(0);
-        out.put_u32(self.sequence);
-        open(&mut out, traf, b"traf");
-        put_tfhd(&mut out, samples);
-        open(&mut out, TFDT, b"tfdt");
-        out.put_u32(0x0100_0000);
-        out.put_u64(self.decode_time);
-        open(&mut out, trun, b"trun");
-        out.put_u32(0x0100_0000 | trun_flags);
-        out.put_u32(count);
-        out.put_u32(moof.saturating_add(BOX)); // data offset: past the mdat header
-        if trun_flags & TRUN_FIRST_FLAGS != 0 {
-            out.put_u32(flags_of(samples.first()));
-        }
-        put_samples(&mut out, samples, trun_flags);
-        open(&mut out, mdat, b"mdat");
-        out.freeze()
+        fragment(self.sequence, &[TrackRun { track: TRACK_ID, decode_time: self.decode_time, samples }])
     }
 }
 
+/// The bytes of `moof` and of the `mdat` header for several tracks, whose payloads follow run by run: a traf with one
+/// trun each (ISO/IEC 14496-12 §8.8.6). `sequence` counts up by one a fragment.
+///
+/// Lengths are those of a fragment bounded to some tens of MiB; sums saturate rather than wrap.
+pub fn fragment(sequence: u32, runs: &[TrackRun<'_>]) -> Bytes {
+    let trafs = runs.iter().map(|run| traf_len(run.samples)).fold(0, u32::saturating_add);
+    let moof = [BOX, MFHD, trafs].into_iter().fold(0, u32::saturating_add);
+
+    let mut out = BytesMut::with_capacity(moof.saturating_add(BOX) as usize);
+    open(&mut out, moof, b"moof");
+    open(&mut out, MFHD, b"mfhd");
+    out.put_u32(0);
+    out.put_u32(sequence);
+    let mut offset = moof.saturating_add(BOX); // past the mdat header
+    for run in runs {
+        put_traf(&mut out, run, offset);
+        offset = run.samples.iter().fold(offset, |at, sample| at.saturating_add(sample.size));
+    }
+    open(&mut out, offset.saturating_sub(moof), b"mdat");
+    out.freeze()
+}
+
+fn trun_len(samples: &[Sample]) -> u32 {
+    let flags = trun_flags(samples);
+    let count = u32::try_from(samples.len()).unwrap_or(u32::MAX);
+    BOX.saturating_add(12)
+        .saturating_add(if flags & TRUN_FIRST_FLAGS != 0 { 4 } else { 0 })
+        .saturating_add(count.saturating_mul(sample_len(flags)))
+}
+
+fn traf_len(samples: &[Sample]) -> u32 {
+    [BOX, TFHD, TFDT, trun_len(samples)].into_iter().fold(0, u32::saturating_add)
+}
+
+/// `offset` is where the run's first payload lies, from the first byte of `moof`.
+fn put_traf(out: &mut BytesMut, run: &TrackRun<'_>, offset: u32) {
+    let samples = run.samples;
+    open(out, traf_len(samples), b"traf");
+    put_tfhd(out, run.track, samples);
+    open(out, TFDT, b"tfdt");
+    out.put_u32(0x0100_0000);
+    out.put_u64(run.decode_time);
+    let flags = trun_flags(samples);
+    open(out, trun_len(samples), b"trun");
+    out.put_u32(0x0100_0000 | flags);
+    out.put_u32(u32::try_from(samples.len()).unwrap_or(u32::MAX));
+    out.put_u32(offset);
+    if flags & TRUN_FIRST_FLAGS != 0 {
+        out.put_u32(flags_of(samples.first()));
+    }
+    put_samples(out, samples, flags);
+}
+
 /// Defaults stand in every chunk, so that it can be read without trex (brand `cmf2`).
-fn put_tfhd(out: &mut BytesMut, samples: &[Sample]) {
+fn put_tfhd(out: &mut BytesMut, track: u32, samples: &[Sample]) {
     open(out, TFHD, b"tfhd");
     out.put_u32(TFHD_FLAGS);
-    out.put_u32(1);
+    out.put_u32(track);
     out.put_u32(samples.first().map_or(0, |sample| sample.duration));
     out.put_u32(samples.first().map_or(0, |sample| sample.size));
     out.put_u32(default_flags(samples));
@@ -190,6 +228,25 @@ mod tests {
         let moof = read(&head);
         let flags: Vec<_> = moof.traf[0].trun[0].samples.iter().map(|sample| sample.flags).collect();
         assert_eq!(flags, [Some(FLAGS_NON_SYNC), Some(FLAGS_SYNC), Some(FLAGS_NON_SYNC)]);
+    }
+
+    #[test]
+    fn the_runs_of_several_tracks_follow_each_other() {
+        let (pictures, sound) = ([sample(true, 0), sample(false, -1)], [sample(true, 0); 3]);
+        let runs = [
+            TrackRun { track: 1, decode_time: 7, samples: &pictures },
+            TrackRun { track: 2, decode_time: 9, samples: &sound },
+        ];
+        let head = fragment(4, &runs);
+        let moof = read(&head);
+        let told = |index: usize| {
+            let traf = &moof.traf[index];
+            let time = traf.tfdt.as_ref().unwrap().base_media_decode_time;
+            (traf.tfhd.track_id, time, traf.trun[0].samples.iter().count(), traf.trun[0].data_offset.unwrap())
+        };
+        let start = head.len() as i32;
+        assert_eq!([told(0), told(1)], [(1, 7, 2, start), (2, 9, 3, start + 20)]);
+        assert_eq!(head[head.len() - 8..head.len() - 4], 58_u32.to_be_bytes());
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //!      │      └ mdia ─ mdhd timescale · hdlr · minf ─ vmhd|smhd · dinf · stbl (empty tables, one sample entry)
 //!      └ mvex ─ trex  no defaults: every chunk says its own
 //! ```
-//! There is no edit list: composition offsets are signed (ISO/IEC 23000-19 §7.5.13, brand `cmf2`).
+//! There is no edit list: composition offsets are signed (ISO/IEC 23000-19 §7.5.13, brand `cmf2`). A movie of several
+//! tracks has a trak and a trex for each.
 
 use bytes::Bytes;
 use mp4_atom as mp4;
@@ -16,8 +17,8 @@ use mp4_atom::{Atom as _, Encode as _};
 use crate::codec::flac;
 use crate::media::{AudioCodec, AudioConfig, CodecConfig, Timescale, Track, VideoCodec, VideoConfig};
 
-/// Track id of the one track in every file.
-const TRACK_ID: u32 = 1;
+/// Track id of the one track in every file of a rendition, and of the first in a movie.
+pub(super) const TRACK_ID: u32 = 1;
 
 /// HEVC NAL unit types of VPS, SPS and PPS.
 const PARAMETER_SETS: std::ops::RangeInclusive<u8> = 32..=34;
@@ -44,7 +45,25 @@ pub enum Error {
 pub fn init(track: &Track, scale: Timescale) -> Result<Bytes, Error> {
     let mut out = Vec::with_capacity(1_024);
     ftyp(&track.config).encode(&mut out)?;
-    moov(track, scale.per_second())?.encode(&mut out)?;
+    moov(&[track], scale.per_second())?.encode(&mut out)?;
+    Ok(out.into())
+}
+
+/// The bytes of `ftyp` and `moov` of a fragmented movie with all of `tracks`, numbered from 1 on in their order, each
+/// counting in its own timescale; for [`fragment`](super::fragment)s. Any reader of fragments takes it (brand `iso6`).
+///
+/// # Errors
+/// When a configuration record does not fit its sample entry.
+pub fn movie(tracks: &[&Track]) -> Result<Bytes, Error> {
+    let brands = [b"iso6", b"mp41"];
+    let ftyp = mp4::Ftyp {
+        major_brand: mp4::FourCC::new(b"iso6"),
+        minor_version: 0,
+        compatible_brands: brands.map(mp4::FourCC::new).to_vec(),
+    };
+    let mut out = Vec::with_capacity(2_048);
+    ftyp.encode(&mut out)?;
+    moov(tracks, 0)?.encode(&mut out)?;
     Ok(out.into())
 }
 
@@ -67,29 +86,33 @@ fn ftyp(config: &CodecConfig) -> mp4::Ftyp {
     }
 }
 
-fn moov(track: &Track, scale: u32) -> Result<mp4::Moov, Error> {
-    let trex = mp4::Trex {
-        track_id: TRACK_ID,
+/// `scale` is that of the one track there is; each has its own where it is 0, and the movie milliseconds.
+fn moov(tracks: &[&Track], scale: u32) -> Result<mp4::Moov, Error> {
+    let numbered = || (TRACK_ID..).zip(tracks.iter().copied());
+    let trex = |track_id| mp4::Trex {
+        track_id,
         default_sample_description_index: 1,
         default_sample_duration: 0,
         default_sample_size: 0,
         default_sample_flags: 0,
     };
+    let own = |track: &Track| if scale == 0 { track.timescale().per_second() } else { scale };
+    let traks = numbered().map(|(number, track)| trak(number, track, own(track)));
     Ok(mp4::Moov {
         mvhd: mp4::Mvhd {
-            timescale: scale,
+            timescale: if scale == 0 { Timescale::MILLIS.per_second() } else { scale },
             rate: 1.into(),
             volume: 1.into(),
-            next_track_id: 2,
+            next_track_id: u32::try_from(tracks.len()).unwrap_or(1).saturating_add(TRACK_ID),
             ..Default::default()
         },
-        mvex: Some(mp4::Mvex { mehd: None, trex: vec![trex] }),
-        trak: vec![trak(track, scale)?],
+        mvex: Some(mp4::Mvex { mehd: None, trex: numbered().map(|(number, _)| trex(number)).collect() }),
+        trak: traks.collect::<Result<_, _>>()?,
         ..Default::default()
     })
 }
 
-fn trak(track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
+fn trak(track_id: u32, track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
     let (entry, handler, name) = match &track.config {
         CodecConfig::Video(video) => (video_entry(video)?, b"vide", "video"),
         CodecConfig::Audio(audio) => (audio_entry(audio)?, b"soun", "audio"),
@@ -98,7 +121,7 @@ fn trak(track: &Track, scale: u32) -> Result<mp4::Trak, Error> {
     let is_video = matches!(track.config, CodecConfig::Video(_));
     Ok(mp4::Trak {
         tkhd: mp4::Tkhd {
-            track_id: TRACK_ID,
+            track_id,
             enabled: true,
             in_movie: true,
             volume: u8::from(!is_video).into(),

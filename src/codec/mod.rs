@@ -8,6 +8,7 @@
 
 pub mod aac;
 mod ac3;
+mod annexb;
 pub mod av1;
 pub mod avc;
 mod bpm;
@@ -29,6 +30,7 @@ pub mod splice;
 mod video;
 pub mod vp9;
 
+pub use self::annexb::AnnexB;
 pub use self::error::Error;
 pub use self::sound::{Sound, samples};
 pub use self::video::{Picture, Video};

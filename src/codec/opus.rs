@@ -58,6 +58,28 @@ pub fn head(record: &[u8]) -> Result<Bytes, Error> {
     Ok(out.freeze())
 }
 
+/// Whether the streams of `record`, the payload of a `dOps` box, are those of its number of channels in Vorbis order,
+/// in which fewer words say it (RFC 7845 §5.1.1.2).
+///
+/// # Errors
+/// Names the field that is short, reserved or not supported.
+pub fn is_vorbis_order(record: &[u8]) -> Result<bool, Error> {
+    /// Streams, those of them that are coupled, and what each channel is made of, by the number of channels.
+    const ORDERS: [&[u8]; 8] = [
+        &[1, 0, 0],
+        &[1, 1, 0, 1],
+        &[2, 1, 0, 2, 1],
+        &[2, 2, 0, 1, 2, 3],
+        &[3, 2, 0, 4, 1, 2, 3],
+        &[4, 2, 0, 4, 1, 2, 3, 5],
+        &[5, 2, 0, 4, 1, 2, 3, 5, 6],
+        &[5, 3, 0, 6, 1, 2, 3, 4, 5, 7],
+    ];
+    let head = Head::parse(record, u16::from_be_bytes, u32::from_be_bytes)?;
+    let order = usize::from(head.channels).checked_sub(1).and_then(|index| ORDERS.get(index));
+    Ok(head.family == 0 || order == Some(&head.table))
+}
+
 /// The track whose `dOps` payload is `record` and whose first packet is `packet`.
 pub(super) fn config(record: Bytes, packet: &[u8]) -> Result<AudioConfig, Error> {
     let head = Head::parse(&record, u16::from_be_bytes, u32::from_be_bytes)?;

@@ -1,5 +1,6 @@
 //! FLV: tag bodies legacy and enhanced, script data, and the file around them.
-//! In:  `Bytes` of one message or file from rtmp and push.   Out: validated tags whose payloads are slices of what came in.
+//! In:  `Bytes` of one message or file from rtmp and push; frames from progressive.
+//! Out: validated tags whose payloads are slices of what came in; bodies of tags around a frame's own bytes.
 //! Belongs here: the FLV and AMF0 grammars.   Does not: chunks and commands (see rtmp), what a codec's bytes mean (see codec).
 //! Time: milliseconds and nanoseconds as they stand in the tag; nothing is unwrapped here.
 //! Memory: a tag borrows its message; script values are bounded by `RtmpLimits::amf_*`.
@@ -18,6 +19,7 @@ mod metadata;
 mod multichannel;
 pub mod mux;
 mod packet;
+pub mod shared;
 mod tag;
 mod video;
 

@@ -51,6 +51,19 @@ pub fn video_start(form: Form, codec: VideoCodec, record: &[u8]) -> Bytes {
 
 /// One access unit. `cts` is in milliseconds, and clamped to the 24 bits there are for it; AV1 and VP9 have none.
 pub fn video_frame(form: Form, codec: VideoCodec, cts: i32, key: bool, payload: &[u8]) -> Bytes {
+    let mut out = video_frame_head(form, codec, cts, key, payload.len());
+    out.put_slice(payload);
+    out.freeze()
+}
+
+/// What stands in front of an access unit, with room for `payload` bytes behind it.
+pub(super) fn video_frame_head(
+    form: Form,
+    codec: VideoCodec,
+    cts: i32,
+    key: bool,
+    payload: usize,
+) -> BytesMut {
     let form = form.of(codec);
     let timed = FourCc::from(codec).has_composition_time();
     let frame_type = if key { FRAME_KEY } else { FRAME_INTER };
@@ -58,12 +71,11 @@ pub fn video_frame(form: Form, codec: VideoCodec, cts: i32, key: bool, payload: 
     // The short packet exists only where there is a time to leave out.
     let bare = timed && cts == 0 && form != Form::Legacy;
     let packet_type = if bare { packet_type::CODED_FRAMES_X } else { packet_type::CODED_FRAMES };
-    let mut out = video_head(form, codec, frame_type, packet_type, payload.len());
+    let mut out = video_head(form, codec, frame_type, packet_type, payload);
     if timed && !bare {
         out.put_int(i64::from(cts), 3);
     }
-    out.put_slice(payload);
-    out.freeze()
+    out
 }
 
 /// The end of a sequence.
@@ -92,6 +104,11 @@ pub fn audio_start(form: Form, codec: AudioCodec, record: &[u8]) -> Option<Bytes
 /// One frame of sound as its codec has it.
 pub fn audio_frame(form: Form, codec: AudioCodec, payload: &[u8]) -> Bytes {
     audio(form, codec, packet_type::CODED_FRAMES, payload)
+}
+
+/// What stands in front of a frame of sound.
+pub(super) fn audio_frame_head(form: Form, codec: AudioCodec) -> Bytes {
+    audio_head(form, codec, packet_type::CODED_FRAMES, 0).freeze()
 }
 
 /// One tag for several tracks, from one-track tags ([`Form::Track`]) that say the same kind of thing: with one FourCC
@@ -200,16 +217,23 @@ pub fn file_header(audio: bool, video: bool) -> Bytes {
 
 /// One tag of a file, with the size behind it; `None` when `body` does not fit the 24 bits of its size.
 pub fn file_tag(kind: TagKind, time: u32, body: &[u8]) -> Option<Bytes> {
-    let size = u32::try_from(body.len()).ok().filter(|size| *size <= 0xFF_FFFF)?;
-    let mut out = BytesMut::with_capacity(body.len().saturating_add(15));
+    let (mut out, size) = tag_head(kind, time, body.len() as u64, body.len())?;
+    out.put_slice(body);
+    out.put_u32(size);
+    Some(out.freeze())
+}
+
+/// The head of a file's tag with a body of `len` bytes and with room for `more` besides, and the size that stands
+/// behind it; `None` when the body does not fit the 24 bits of its size.
+pub(super) fn tag_head(kind: TagKind, time: u32, len: u64, more: usize) -> Option<(BytesMut, u32)> {
+    let size = u32::try_from(len).ok().filter(|size| *size <= 0xFF_FFFF)?;
+    let mut out = BytesMut::with_capacity(more.saturating_add(15));
     out.put_u8(kind.id());
     out.put_uint(u64::from(size), 3);
     out.put_uint(u64::from(time & 0xFF_FFFF), 3);
     out.put_uint(u64::from(time >> 24), 1);
     out.put_uint(0, 3);
-    out.put_slice(body);
-    out.put_u32(size.saturating_add(11));
-    Some(out.freeze())
+    Some((out, size.saturating_add(11)))
 }
 
 fn video_head(form: Form, codec: VideoCodec, frame_type: u8, packet_type: u8, payload: usize) -> BytesMut {
@@ -230,7 +254,13 @@ fn video_head(form: Form, codec: VideoCodec, frame_type: u8, packet_type: u8, pa
 }
 
 fn audio(form: Form, codec: AudioCodec, packet_type: u8, payload: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(payload.len().saturating_add(7));
+    let mut out = audio_head(form, codec, packet_type, payload.len());
+    out.put_slice(payload);
+    out.freeze()
+}
+
+fn audio_head(form: Form, codec: AudioCodec, packet_type: u8, payload: usize) -> BytesMut {
+    let mut out = BytesMut::with_capacity(payload.saturating_add(7));
     match (form, codec) {
         (Form::Legacy, AudioCodec::Aac) => out.put_slice(&[(FORMAT_AAC << 4) | SOUND, packet_type]),
         (Form::Legacy, AudioCodec::Mp3) => out.put_u8((FORMAT_MP3 << 4) | SOUND),
@@ -244,6 +274,5 @@ fn audio(form: Form, codec: AudioCodec, packet_type: u8, payload: &[u8]) -> Byte
             out.put_u8(track);
         }
     }
-    out.put_slice(payload);
-    out.freeze()
+    out
 }

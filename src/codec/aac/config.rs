@@ -25,7 +25,7 @@ mod object {
 }
 
 /// Rates by index (table 1.18); 13 and 14 are reserved, 15 says that the rate follows.
-const RATES: [u32; 13] =
+pub(super) const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 const RATE_FOLLOWS: u32 = 15;
 /// Rates that follow are held to the range of the table.
@@ -59,24 +59,8 @@ impl Config {
             return Err(Error::TooLong { field, len: record.len(), max: limits.config });
         }
         let mut bits = BitReader::new(&record);
-        let mut object = object_type(&mut bits)?;
-        let rate = sample_rate(&mut bits, "sample rate")?;
-        let channels = read(&mut bits, 4, "channel configuration")?;
-        let mut extension = None;
-        if object == object::SBR || object == object::PS {
-            let output = sample_rate(&mut bits, "extension sample rate")?;
-            extension = Some(Extension { rate: output, stereo: object == object::PS });
-            object = object_type(&mut bits)?;
-        }
-        if !(object::MAIN..=object::LTP).contains(&object) {
-            return Err(Error::Value { field: "audio object type", value: i64::from(object) });
-        }
-        let short = read(&mut bits, 1, "frame length flag")? == 1;
-        if read(&mut bits, 1, "core coder flag")? == 1 {
-            read(&mut bits, 14, "core coder delay")?;
-        }
-        read(&mut bits, 1, "extension flag")?;
-        let channels = channel_count(channels, &mut bits)?;
+        let Declared { object, rate, configuration, short, extension } = core_of(&mut bits)?;
+        let channels = channel_count(configuration, &mut bits)?;
         let extension = match extension {
             Some(extension) => Some(extension),
             None => sync_extension(&mut bits)?,
@@ -129,6 +113,41 @@ struct Core {
     rate: u32,
     channels: u8,
     samples: u32,
+}
+
+/// What a record says up to the channels of a program config, if there is one.
+pub(super) struct Declared {
+    /// What is coded, below any extension; 1 to 4.
+    pub(super) object: u32,
+    /// Rate of the core in Hz.
+    pub(super) rate: u32,
+    /// Channel configuration.
+    pub(super) configuration: u32,
+    /// Frames of 960 samples.
+    pub(super) short: bool,
+    extension: Option<Extension>,
+}
+
+/// Reads what is declared up front.
+pub(super) fn core_of(bits: &mut BitReader<'_>) -> Result<Declared, Error> {
+    let mut object = object_type(bits)?;
+    let rate = sample_rate(bits, "sample rate")?;
+    let configuration = read(bits, 4, "channel configuration")?;
+    let mut extension = None;
+    if object == object::SBR || object == object::PS {
+        let output = sample_rate(bits, "extension sample rate")?;
+        extension = Some(Extension { rate: output, stereo: object == object::PS });
+        object = object_type(bits)?;
+    }
+    if !(object::MAIN..=object::LTP).contains(&object) {
+        return Err(Error::Value { field: "audio object type", value: i64::from(object) });
+    }
+    let short = read(bits, 1, "frame length flag")? == 1;
+    if read(bits, 1, "core coder flag")? == 1 {
+        read(bits, 14, "core coder delay")?;
+    }
+    read(bits, 1, "extension flag")?;
+    Ok(Declared { object, rate, configuration, short, extension })
 }
 
 pub(super) fn read(bits: &mut BitReader<'_>, n: u32, field: &'static str) -> Result<u32, Error> {

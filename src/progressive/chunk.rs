@@ -1,0 +1,81 @@
+//! Chunk: bytes that every reader of a format gets alike, and what must come before them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::base::Rope;
+
+/// What a reader must have before a chunk. There is a new one whenever the stream's configuration is another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// For one that joins: how the file begins. Empty where a format needs none (MPEG-TS).
+    pub first: Bytes,
+    /// For one that had another head: the new sequence headers, in mid-stream. Empty where they are in the chunks.
+    pub again: Bytes,
+}
+
+/// A run of bytes: a fragment, a tag, or the packets of an access unit. Chunks are cut between access units, never
+/// inside one.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The bytes; payloads are the frames' own in MP4 and FLV.
+    pub body: Rope,
+    /// Whether a reader can begin here, given `head`.
+    pub start: bool,
+    /// Decode time of its first frame on the generation's clock, in microseconds.
+    pub micros: i64,
+    /// What it is readable under.
+    pub head: Arc<Head>,
+}
+
+impl Chunk {
+    /// Bytes it keeps alive.
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.body.len()).unwrap_or(usize::MAX)
+    }
+
+    /// Media time in the generation, in microseconds.
+    pub fn micros(&self) -> i64 {
+        self.micros
+    }
+
+    /// Whether a reader can begin here.
+    pub fn start(&self) -> bool {
+        self.start
+    }
+
+    /// What a reader must be sent before this chunk, `had` being the head of the last chunk it got: the beginning of
+    /// the file when it joins, new sequence headers when they have changed since, which may be behind a gap; mostly
+    /// nothing.
+    pub fn preface(&self, had: Option<&Arc<Head>>) -> Bytes {
+        match had {
+            None => self.head.first.clone(),
+            Some(had) if Arc::ptr_eq(had, &self.head) => Bytes::new(),
+            Some(_) => self.head.again.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_gets_the_head_once_and_the_new_one_when_it_changes() {
+        let head = |first, again| {
+            Arc::new(Head { first: Bytes::from_static(first), again: Bytes::from_static(again) })
+        };
+        let (old, new) = (head(b"file old", b"old"), head(b"file new", b"new"));
+        let chunk = |head: &Arc<Head>| Chunk {
+            body: Rope::from(Bytes::from_static(b"abc")),
+            start: true,
+            micros: 7,
+            head: Arc::clone(head),
+        };
+        assert_eq!(chunk(&old).preface(None), "file old");
+        assert_eq!(chunk(&old).preface(Some(&old)), "");
+        assert_eq!(chunk(&new).preface(Some(&old)), "new");
+        assert_eq!((chunk(&old).bytes(), chunk(&old).micros(), chunk(&old).start()), (3, 7, true));
+    }
+}
