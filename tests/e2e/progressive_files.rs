@@ -51,35 +51,29 @@ fn mux(format: Format, source: &Path) -> Vec<u8> {
 async fn hashes(file: &Path, kind: TrackKind, options: &[&str]) -> Vec<String> {
     let map = if kind == TrackKind::Video { "0:v:0" } else { "0:a:0" };
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-xerror", "-ignore_editlist", "1", "-i"]);
-    if file.extension().is_none_or(|extension| extension != "mp4") {
-        command = Command::new("ffmpeg");
-        command.args(["-v", "error", "-xerror", "-i"]);
+    command.args(["-v", "error", "-xerror"]);
+    if file.extension().is_some_and(|extension| extension == "mp4") {
+        command.args(["-ignore_editlist", "1"]);
     }
-    command.arg(file).args(["-map", map, "-fps_mode:v", "passthrough"]).args(options);
-    let out = succeed(
-        {
-            command.args(["-f", "framemd5", "-"]);
-            command
-        },
-        LIMIT,
-    )
-    .await;
+    command.arg("-i").arg(file).args(["-map", map, "-vsync", "passthrough"]).args(options);
+    command.args(["-f", "framemd5", "-"]);
+    let out = succeed(command, LIMIT).await;
     let text = String::from_utf8(out.stdout).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
 }
 
-/// How access units are made alike that stand differently in their containers.
-fn alike(name: &str, kind: TrackKind) -> Vec<&'static str> {
-    match kind {
-        TrackKind::Audio => vec!["-c", "copy"],
-        TrackKind::Video if name.contains("hevc") => {
-            vec!["-c", "copy", "-bsf:v", "hevc_mp4toannexb,filter_units=remove_types=32-35"]
-        }
-        TrackKind::Video if name.contains("av1") || name.contains("vp9") => vec!["-c", "copy"],
-        TrackKind::Video => vec!["-c", "copy", "-bsf:v", "h264_mp4toannexb,filter_units=remove_types=7-9"],
-    }
+/// Whether every ffmpeg reads the fixture: what came with Enhanced RTMP is not in FLV before version 6.1, and is
+/// compared with what it makes of our MP4 file.
+fn reads_itself(name: &str) -> bool {
+    !name.contains("enhanced") && !name.contains("hevc")
+}
+
+/// A transport stream holds access units in other clothes (see tests/progressive), so they are compared decoded; but
+/// for Opus, of which it does not say how much of the beginning is to be thrown away.
+fn comparable(name: &str, format: Format, kind: TrackKind, copied: bool) -> bool {
+    let opus = kind == TrackKind::Audio && name.contains("opus");
+    format != Format::Ts || !(copied || opus)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,18 +89,30 @@ async fn ffmpeg_finds_every_access_unit_and_decodes_it_to_the_same() {
         "synthetic_heaac_explicit.flv",
     ];
     for name in names {
-        let source = fixture(name);
+        let enhanced = !reads_itself(name);
+        let mut source = fixture(name);
         for (format, ending) in [(Format::Mp4, "mp4"), (Format::Flv, "flv"), (Format::Ts, "ts")] {
+            if enhanced && format == Format::Flv {
+                continue;
+            }
             let file = folder.path().join(format!("{name}.{ending}"));
-            std::fs::write(&file, mux(format, &source)).unwrap();
+            std::fs::write(&file, mux(format, &fixture(name))).unwrap();
+            if enhanced && format == Format::Mp4 {
+                source = file;
+                continue;
+            }
             for kind in [TrackKind::Video, TrackKind::Audio] {
-                let options = alike(name, kind);
                 println!("{name} as {ending}, {kind:?}");
-                let decoded = (hashes(&source, kind, &[]).await, hashes(&file, kind, &[]).await);
-                assert_eq!(decoded.0.len(), decoded.1.len(), "{name} as {ending}, decoded");
-                assert!(decoded.0 == decoded.1, "{name} as {ending}, decoded");
-                let copied = (hashes(&source, kind, &options).await, hashes(&file, kind, &options).await);
-                assert_eq!(copied.0.len(), copied.1.len(), "{name} as {ending}");
+                for options in [&[][..], &["-c", "copy"]] {
+                    if !comparable(name, format, kind, !options.is_empty()) {
+                        continue;
+                    }
+                    let (was, is) =
+                        (hashes(&source, kind, options).await, hashes(&file, kind, options).await);
+                    assert_eq!(was.len(), is.len(), "{name} as {ending}, {kind:?} {options:?}");
+                    let first = was.iter().zip(&is).position(|(was, is)| was != is);
+                    assert_eq!(first, None, "{name} as {ending}, {kind:?} {options:?}");
+                }
             }
         }
     }

@@ -52,7 +52,7 @@ fn read(bytes: &[u8], tracks: usize) -> Vec<Vec<Sample>> {
                         let body = bytes[from..from + size].to_vec();
                         let sync = flags & 0x1_0000 == 0;
                         assert!(n == 0 || !sync || traf.tfhd.track_id == 2 || moof.traf.len() < 2);
-                        let found = (dts, sample.cts.unwrap_or(0).into(), lasts.into(), sync, body);
+                        let found = (dts, sample.cts.unwrap_or(0), i64::from(lasts), sync, body);
                         out[traf.tfhd.track_id as usize - 1].push(found);
                         (dts, from) = (dts + i64::from(lasts), from + size);
                     }
