@@ -87,7 +87,7 @@ pub fn file_tag(kind: TagKind, time: u32, body: &Rope) -> Option<Rope> {
     Some(tag)
 }
 
-/// The form of sound that most players read; a FourCC where the legacy form has no rate for it.
+/// The form of sound that most players read: a FourCC only where there is no other.
 fn form(codec: AudioCodec) -> Form {
     match codec {
         AudioCodec::Aac | AudioCodec::Mp3 => Form::Legacy,
