@@ -46,6 +46,9 @@ pub enum Error {
         /// The last step, in milliseconds.
         step: i64,
     },
+    /// Somebody would publish to a group itself.
+    #[error("stream {0} is a group: publish its members, each with its own key")]
+    Group(StreamName),
     /// Nobody of that name is to join a group.
     #[error("{0} is no member that joins this group")]
     NoMember(StreamName),

@@ -147,7 +147,7 @@ impl Group {
         let ouster = Ouster::of(ousts.subscribe());
         own.seat = Some(Sitting {
             turn,
-            lane: Lane::default(),
+            lane: Lane::new(),
             clock: Offset::default(),
             flows: false,
             off: None,
@@ -158,11 +158,6 @@ impl Group {
         });
         drop(state);
         Ok(Seat::new(self.clone(), place, turn, ouster))
-    }
-
-    /// Whether somebody leads it.
-    pub fn led(&self) -> bool {
-        self.state().lead.is_some()
     }
 
     /// What track `id` of the member at `place` is in the group; `None` when it has no place there.

@@ -23,7 +23,7 @@ pub(super) enum Item {
 }
 
 /// The way from a member to its leader.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lane {
     /// The newest configuration of each track before everything that waits.
     tracks: Vec<Track>,
@@ -36,6 +36,11 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// An empty one, that begins with a keyframe.
+    pub(super) fn new() -> Self {
+        Self { tracks: Vec::new(), told: false, items: VecDeque::new(), bytes: 0, broken: true }
+    }
+
     /// A configuration that comes before what is pushed next.
     pub(super) fn configure(&mut self, track: Track) {
         if self.items.is_empty() {

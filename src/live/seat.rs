@@ -38,6 +38,11 @@ impl Seat {
         Self { group, place, turn, ouster: Some(ouster), delay: 0, left_out, notices, lost: 0 }
     }
 
+    /// Whether somebody leads the group.
+    pub fn led(&self) -> bool {
+        self.group.state().lead.is_some()
+    }
+
     /// Watches for the request to make room for another source: the seat is to be dropped then. There is one watch.
     pub fn ouster(&mut self) -> Option<Ouster> {
         self.ouster.take()
@@ -79,10 +84,12 @@ impl Seat {
         let frame = Frame { track: id, ..frame };
         let (at, delay) = millis(&frame);
         let video = id.kind == TrackKind::Video;
-        if video && frame.key {
+        let most = self.group.most();
+        // No picture is shown so much later than it is decoded.
+        let absurd = delay.saturating_abs() > most;
+        if video && frame.key && !absurd {
             self.delay = delay;
         }
-        let most = self.group.most();
         let mut state = self.group.state();
         let since = state.since(frame.arrival);
         let until = state.lead.as_ref().and_then(|lead| lead.span).map(|(_, until)| until);
@@ -93,7 +100,7 @@ impl Seat {
         let ahead = offset::ahead(at, since);
         // One frame of another time says nothing of the clock; all of them do.
         let early = lead.filter(|lead| seat.flows && ahead.saturating_sub(*lead) > most);
-        if at.saturating_add(BACK) < seat.latest || early.is_some() {
+        if absurd || at.saturating_add(BACK) < seat.latest || early.is_some() {
             self.lost = self.lost.saturating_add(1);
             let by = early.map_or(at.saturating_sub(seat.latest), |lead| ahead.saturating_sub(lead));
             return wait(&mut seat.off, by, most, now.mono);

@@ -134,6 +134,9 @@ impl Stage {
             encoder.tracks(0).into_iter().for_each(|track| lead.configure(&mut publisher, track, now));
             if self.generations.last().is_none_or(|last| last.id() != publisher.generation().id()) {
                 self.generations.push(Arc::clone(publisher.generation()));
+                let wild = self.watcher.wild;
+                self.watcher = Watcher { wild, ..Watcher::default() };
+                self.out.clear();
             }
             self.lead = Some((lead, publisher));
         } else {
@@ -201,8 +204,9 @@ impl Stage {
             while kept + 50_000 < event.at {
                 kept += 50_000;
                 for (place, encoder) in encoders.iter().enumerate() {
-                    let on = encoder.on.iter().any(|on| on.contains(&(kept / 1_000 - 200)));
-                    if !on && self.connected(place) && kept > 400_000 {
+                    let at = [kept / 1_000, kept / 1_000 - 200];
+                    let on = encoder.on.iter().any(|on| at.iter().any(|at| on.contains(at)));
+                    if !on && self.connected(place) {
                         self.disconnect(place);
                     }
                 }
@@ -309,4 +313,275 @@ fn members_over_networks_of_their_own_come_out_whole_with_the_leaders_segments_a
         assert!(outcome.stage.out.is_empty(), "{:?}", outcome.stage.out);
         assert_eq!(outcome.stage.refused, BTreeMap::new());
     }
+}
+
+#[test]
+fn a_member_that_is_lost_leaves_gaps_and_the_ladder_and_comes_back_and_nobody_else_notices() {
+    for seed in 1..4 {
+        println!("seed {seed}");
+        let mut encoders = vec![Encoder::new(1), silent(2), silent(3)];
+        encoders[1].on = vec![0..20_000, 30_000..i64::MAX];
+        let stage = Stage::new(3, &[0]);
+        let events = network(&encoders, 100, 150, seed, stage.start);
+        let outcome = stage.run(&encoders, events);
+        for place in [0, 2] {
+            outcome.assert_exact(place.into(), TrackId::VIDEO, video(place), 1_000);
+            outcome.assert_edges(video(place));
+        }
+        assert!(outcome.assert_nothing_made_up(1, video(1)) > 87 * 25, "most of it came out");
+        assert_eq!(outcome.stage.out.keys().collect::<Vec<_>>(), [&video(1)]);
+        let seconds = &outcome.stage.out[&video(1)];
+        let (first, last) = (seconds[0], seconds[seconds.len() - 1]);
+        assert!((20..=24).contains(&first) && (58..=68).contains(&last), "out from {first} s to {last} s");
+        assert_eq!(outcome.stage.notices, [Notice::Misaligned(video(1))]);
+    }
+}
+
+#[test]
+fn a_member_that_returns_between_keyframes_comes_back_with_the_first_ones_that_are_the_leaders() {
+    let mut encoders = vec![Encoder::new(1), silent(2)];
+    encoders[1].on = vec![0..20_000, 30_700..i64::MAX];
+    let stage = Stage::new(2, &[0]);
+    let mut events = network(&encoders, 100, 50, 9, stage.start);
+    // An encoder begins with a keyframe wherever it is.
+    let first = events.iter_mut().find(|event| event.place == 1 && event.sent.true_pts > 30_000_000).unwrap();
+    first.sent.frame.key = true;
+    let outcome = stage.run(&encoders, events);
+    outcome.assert_exact(0, TrackId::VIDEO, TrackId::VIDEO, 1_000);
+    let last = outcome.stage.out[&video(1)].last().copied().unwrap();
+    assert!((58..=70).contains(&last), "back after {last} s");
+    assert_eq!(outcome.stage.notices, [Notice::Misaligned(video(1))]);
+}
+
+#[test]
+fn a_leader_that_is_lost_and_returns_within_the_grace_finds_its_members_in_the_same_generation() {
+    for seed in 1..4 {
+        println!("seed {seed}");
+        let mut encoders = vec![Encoder::new(1), silent(2), silent(3)];
+        // It begins where its encoder does: with a keyframe, which is the others' as well.
+        encoders[0].on = vec![0..20_000, 26_000..i64::MAX];
+        let stage = Stage::new(3, &[0]);
+        let events = network(&encoders, 60, 100, seed, stage.start);
+        let outcome = stage.run(&encoders, events);
+        assert_eq!(outcome.stage.generations.len(), 1);
+        assert!(outcome.stage.refused.is_empty(), "{:?}", outcome.stage.refused);
+        for place in 0..3_u8 {
+            let shown = outcome.assert_nothing_made_up(place.into(), video(place));
+            assert!(shown > 53 * 25, "{shown} pictures of {place}");
+            let segments = outcome.stage.watcher.seen[&video(place)].segments.values();
+            assert_eq!(segments.map(|segment| segment.head.epoch).max(), Some(1));
+        }
+        let out: Vec<_> = outcome.stage.out.keys().collect();
+        assert!(out.is_empty(), "members have the leader's first keyframe: {out:?}");
+        assert_eq!(outcome.stage.lost.values().sum::<u64>(), 0, "to wait is not to lose");
+    }
+}
+
+#[test]
+fn members_that_wait_for_a_leader_begin_with_it_and_follow_it_into_another_generation() {
+    let mut encoders = vec![Encoder::new(1), silent(2), silent(3)];
+    encoders[0].on = vec![6_000..20_000, 40_000..i64::MAX];
+    let stage = Stage::new(3, &[0]);
+    let events = network(&encoders, 60, 100, 4, stage.start);
+    let outcome = stage.run(&encoders, events);
+    assert_eq!(outcome.stage.generations.len(), 2, "its grace was over");
+    let first = &outcome.stage.generations[0];
+    assert!(first.ended() && first.renditions().len() == 4);
+    // Of the second one all is there from the leader's first keyframe on.
+    assert_eq!(outcome.stage.watcher.seen.len(), 4);
+    for place in 0..3_u8 {
+        outcome.assert_edges(video(place));
+        let shown = outcome.samples(video(place)).len();
+        assert!((488..=500).contains(&shown), "{shown} pictures of {place}");
+    }
+    assert!(outcome.stage.out.is_empty(), "{:?}", outcome.stage.out);
+}
+
+#[test]
+fn a_member_whose_clock_is_off_by_more_than_a_segment_is_refused_in_words_and_hurts_nobody() {
+    for (ahead, words) in
+        [(2_600, "2.6 s ahead of"), (-2_600, "2.6 s behind"), (3_600_000, "3600.0 s ahead of")]
+    {
+        let mut encoders = vec![Encoder::new(1), silent(2), silent(3)];
+        encoders[1].ahead = ahead;
+        let stage = Stage::new(3, &[0]);
+        let events = network(&encoders, 20, 0, 1, stage.start);
+        let outcome = stage.run(&encoders, events);
+        let said = &outcome.stage.refused[&1];
+        assert!(said.contains(words) && said.contains("2.0 s at most"), "{said}");
+        assert_eq!(outcome.stage.refused.len(), 1);
+        for place in [0, 2] {
+            outcome.assert_exact(place.into(), TrackId::VIDEO, video(place), 1_000);
+            outcome.assert_edges(video(place));
+        }
+        assert!(!outcome.stage.watcher.seen.contains_key(&video(1)), "it had no part in it");
+    }
+}
+
+#[test]
+fn a_network_that_stalls_a_member_or_the_leader_for_long_is_no_other_clock() {
+    for stalled in [0, 1] {
+        let encoders = vec![Encoder::new(1), silent(2)];
+        let stage = Stage::new(2, &[0]);
+        let start = stage.start;
+        let mut events = network(&encoders, 60, 0, 1, start);
+        for event in events.iter_mut().filter(|event| event.place == stalled) {
+            if (20_000_000..24_000_000).contains(&event.at) {
+                event.at = 24_000_000;
+                event.sent.frame.arrival = start.mono + Duration::from_secs(24);
+            }
+        }
+        events.sort_by_key(|event| event.at);
+        let outcome = stage.run(&encoders, events);
+        assert_eq!(outcome.stage.refused, BTreeMap::new());
+        outcome.assert_nothing_made_up(0, TrackId::VIDEO);
+        assert!(outcome.assert_nothing_made_up(1, video(1)) > 50 * 25);
+        if stalled == 1 {
+            outcome.assert_exact(0, TrackId::VIDEO, TrackId::VIDEO, 1_000);
+        }
+    }
+}
+
+#[test]
+fn sound_is_the_leaders_unless_others_are_said_to_bring_theirs() {
+    for sound in [&[0_u8][..], &[1], &[1, 0]] {
+        let encoders = vec![Encoder::new(1), Encoder::new(2)];
+        let stage = Stage::new(2, sound);
+        let events = network(&encoders, 20, 30, 1, stage.start);
+        let outcome = stage.run(&encoders, events);
+        let sounds = outcome.stage.watcher.seen.keys().filter(|id| id.kind == TrackKind::Audio).count();
+        assert_eq!(sounds, sound.len(), "{sound:?}");
+        for (index, place) in sound.iter().enumerate() {
+            let id = TrackId { kind: TrackKind::Audio, index: index as u8 };
+            let place = usize::from(*place);
+            let sent = &outcome.sent[&place];
+            let mut sent = sent.iter().filter(|sent| sent.frame.track == TrackId::AUDIO);
+            let samples = outcome.samples(id);
+            assert!(samples.len() > 900, "{sound:?}: {} frames of {id}", samples.len());
+            assert!(samples.iter().all(|one| sent.any(|sent| sent.frame.payload == one.payload)));
+        }
+        outcome.assert_exact(0, TrackId::VIDEO, TrackId::VIDEO, 1_000);
+        outcome.assert_exact(1, TrackId::VIDEO, video(1), 1_000);
+    }
+}
+
+#[test]
+fn timestamps_of_every_wrong_kind_in_a_member_change_nothing_of_the_others() {
+    for seed in 1..9_u64 {
+        println!("seed {seed}");
+        let encoders = vec![Encoder::new(1), silent(2), silent(3)];
+        let mut stage = Stage::new(3, &[0]);
+        stage.watcher.wild = Some(video(1));
+        let mut events = network(&encoders, 30, 40, seed, stage.start);
+        for (n, event) in events.iter_mut().enumerate().filter(|(_, event)| event.place == 1) {
+            let n = n as u64;
+            match chance(seed, n, 40) {
+                0 => event.sent.frame.dts.value += chance(seed, n + 1, 5_000) as i64 - 2_500,
+                1 => event.sent.frame.dts.value += 1 << 32,
+                2 => event.sent.frame.dts.value = -(1 << 32) + chance(seed, n + 1, 9) as i64,
+                3 => event.sent.frame.cts = [8_388_607, -8_388_608, -9_000, 70_000][n as usize % 4],
+                4 => event.sent.frame.key = !event.sent.frame.key,
+                5 => event.sent.frame.payload = bytes::Bytes::new(),
+                6 => event.sent.frame.track = TrackId { index: 9, ..event.sent.frame.track },
+                _ => {}
+            }
+        }
+        let outcome = stage.run(&encoders, events);
+        for place in [0, 2] {
+            outcome.assert_exact(place.into(), TrackId::VIDEO, video(place), 1_000);
+            outcome.assert_edges(video(place));
+            let heads = outcome.stage.watcher.seen[&video(place)].segments.values();
+            assert_eq!(heads.map(|segment| segment.head.epoch).max(), Some(0), "no discontinuity");
+        }
+        assert!(!outcome.stage.out.contains_key(&video(2)));
+    }
+}
+
+/// A member that sends as fast as it can is held in bounded memory, with and without a leader.
+#[test]
+fn a_member_that_floods_is_bounded_and_the_leader_loses_nothing() {
+    let encoders = vec![Encoder::new(1), silent(2)];
+    for led in [true, false] {
+        let mut stage = Stage::new(2, &[0]);
+        let start = stage.start;
+        stage.connect(1, &encoders[1], start);
+        let template = encoders[1].source.frames(1, start)[1].frame.clone();
+        let mut sent = Vec::new();
+        let mut lead = Vec::new();
+        for (n, one) in network(&encoders[..1], 20, 0, 1, start).into_iter().enumerate() {
+            let now = stage.now(one.at);
+            if led {
+                if n == 0 {
+                    stage.connect(0, &encoders[0], now);
+                }
+                lead.push(one.sent.clone());
+                stage.pass(0, one.sent.frame, now);
+            }
+            for more in 0..100_i64 {
+                let payload: bytes::Bytes = vec![7; 20_000].into();
+                sent.push(payload.clone());
+                let mut frame = template.clone();
+                (frame.payload, frame.arrival, frame.key) = (payload, now.mono, more % 50 == 0);
+                frame.dts.value = 7_000 + one.at / 1_000 + more / 8;
+                stage.pass(1, frame, now);
+            }
+        }
+        let kept: usize =
+            sent.iter().filter(|payload| !payload.is_unique()).map(|payload| payload.len()).sum();
+        // What waits is 8 MiB at most; what was taken is in segments of 32 MiB at most, as any rendition's.
+        let most = if led { 256 << 20 } else { 8 << 20 };
+        assert!(kept <= most, "{kept} bytes are kept, led: {led}");
+        if led {
+            let (lead, publisher) = stage.lead.take().unwrap();
+            let generation = Arc::clone(publisher.generation());
+            drop((lead, publisher));
+            let parts = generation.rendition(TrackId::VIDEO).unwrap().view().next_part;
+            assert!(parts > 35, "the leader's pictures came out in {parts} parts");
+        }
+    }
+}
+
+#[test]
+fn a_members_place_is_taken_over_by_its_own_terms_only() {
+    let stage = Stage::new(2, &[0]);
+    let (start, own) = (stage.start, name("cam_720"));
+    let terms = |takeover, credential| Terms { takeover, credential, ..Terms::default() };
+    let mut first = stage.group.join(&own, terms(Takeover::Reject, 1), start).unwrap();
+    let join = |takeover, credential, seconds| {
+        let now = start.plus(Duration::from_secs(seconds));
+        stage.group.join(&own, terms(takeover, credential), now)
+    };
+    assert!(matches!(join(Takeover::Reject, 1, 60), Err(Error::Busy(_))));
+    assert!(matches!(join(Takeover::Stale, 1, 1), Err(Error::Busy(_))), "it is not silent yet");
+    assert!(matches!(join(Takeover::Stale, 2, 60), Err(Error::Busy(_))), "another key");
+    assert!(matches!(join(Takeover::Stale, 1, 60), Err(Error::Yielding(_))));
+    assert!(matches!(join(Takeover::Always, 2, 0), Err(Error::Yielding(_))));
+    assert!(first.ouster().is_some() && first.ouster().is_none());
+    drop(first);
+    let second = join(Takeover::Reject, 2, 0).unwrap();
+    drop(second);
+    assert!(matches!(stage.group.join(&name("cam_1080"), Terms::default(), start), Err(Error::NoMember(_))));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_or_changes_again_and_again_ends_the_member_alone() {
+    let encoders = vec![Encoder::new(1), silent(2)];
+    let mut stage = Stage::new(2, &[0]);
+    let start = stage.start;
+    stage.connect(1, &encoders[1], start);
+    let seat = stage.seats.get_mut(&1).unwrap();
+    let with = |width| {
+        let mut track = encoders[1].tracks(1).remove(0);
+        if let CodecConfig::Video(config) = &mut track.config {
+            config.width = width;
+        }
+        track
+    };
+    assert!(seat.configure(with(640), start).is_ok(), "once is no harm");
+    assert!(seat.configure(with(640), start).is_ok(), "nor the same again");
+    let error = seat.configure(with(320), start.plus(Duration::from_secs(5))).unwrap_err();
+    assert!(matches!(error, Error::Restless(_)), "{error}");
+    let other = TrackId { kind: TrackKind::Video, index: 3 };
+    seat.configure(Track { id: other, ..with(320) }, start).unwrap();
+    assert_eq!(seat.notices(), [Notice::LeftOut(other)], "told once");
 }
