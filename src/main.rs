@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use rillcast::control::{KeyHash, Settings, SettingsError, Sources, Value, check_key, generate_key};
+use rillcast::control::{
+    DeclaredGroup, KeyHash, Settings, SettingsError, Sources, Value, check_key, generate_key,
+};
 use rillcast::media::StreamName;
 use rillcast::obs::{Canvas, Encoder, Endpoint};
 use rillcast::server::{self, inspect, obs_profile, publish};
@@ -299,6 +301,11 @@ fn check(settings: &Settings) -> Result<(), server::Error> {
         (false, []) => "main, made at the first start".to_owned(),
         (false, names) => names.join(", "),
     };
+    let group = |group: &DeclaredGroup| {
+        let members: Vec<_> = group.members.iter().map(|member| member.as_str()).collect();
+        format!("group     {}: {}\n", group.name, members.join(", "))
+    };
+    let groups: String = settings.groups.iter().map(group).collect();
     let identity = server::identity(settings, server::Clock::now().wall)?;
     let secure = match (settings.https(), settings.rtmps(), identity) {
         (Some(https), Some(rtmps), Some(identity)) => {
@@ -311,7 +318,7 @@ fn check(settings: &Settings) -> Result<(), server::Error> {
         _ => String::new(),
     };
     print(format!(
-        "configuration is valid\nrtmp      {}\nhttp      {}\nadmin     {}\n{secure}data      {}\nstreams   {publish}\n\
+        "configuration is valid\nrtmp      {}\nhttp      {}\nadmin     {}\n{secure}data      {}\nstreams   {publish}\n{groups}\
          part      {part}\nsegment   {:?}\nwindow    {:?}\n",
         settings.listen.rtmp,
         settings.listen.http,

@@ -20,6 +20,8 @@ mod cues;
 mod faults;
 #[path = "http/framing.rs"]
 mod framing;
+#[path = "http/groups.rs"]
+mod groups;
 #[path = "http/h2.rs"]
 mod h2;
 #[path = "http/health.rs"]

@@ -108,6 +108,26 @@ pub enum Fault {
         "open publishing lets anyone who can connect publish, so the RTMPS listener must be on loopback as well: add --rtmps 127.0.0.1:{0}"
     )]
     OpenToAllOverTls(u16),
+    /// A name that is there already.
+    #[error("names `{0}` twice")]
+    Twice(String),
+    /// Sound of somebody who is not there.
+    #[error("names `{0}`, which is no member")]
+    NoMember(String),
+    /// Viewers watch a group; nobody publishes to it.
+    #[error(
+        "`{0}` is a group, so it cannot be a stream with a key as well: publishers use the keys of its members"
+    )]
+    GroupWithKey(String),
+    /// A group cannot be a member.
+    #[error("group `{0}` has `{1}` as a member, which is a group: members are streams")]
+    GroupInGroup(String, String),
+    /// A stream is a rendition of one thing.
+    #[error("stream `{0}` is a member of both `{1}` and `{2}`; each stream can be of one group")]
+    TwoGroups(String, String, String),
+    /// Nobody could publish it.
+    #[error("member `{1}` of group `{0}` has no stream key: add a [[stream]] of that name")]
+    MemberWithoutKey(String, String),
     /// A certificate without a key, or the other way round.
     #[error("`tls.cert` and `tls.key` belong together: give both")]
     HalfAPair,

@@ -1,5 +1,7 @@
 //! Loading: flag over environment over file over default, into one [`Settings`].
 
+mod groups;
+
 use std::path::{Path, PathBuf};
 
 use crate::media::StreamName;
@@ -86,6 +88,10 @@ impl Loader {
                     for (index, entry) in list.into_iter().enumerate() {
                         self.entry(index, entry, origin)?;
                     }
+                    continue;
+                }
+                toml::Value::Table(inner) if path == "groups" => {
+                    self.settings.groups = groups::read(inner, origin)?;
                     continue;
                 }
                 toml::Value::Table(inner) if schema::find(&path).is_none() => {
@@ -219,6 +225,7 @@ impl Loader {
                 None => self.settings.streams.push(DeclaredStream { name, keys: vec![hash] }),
             }
         }
+        groups::finish(&mut self.settings)?;
         self.settings.check()?;
         Ok(self.settings)
     }

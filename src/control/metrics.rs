@@ -26,6 +26,8 @@ pub struct Metrics {
     pub frames: Counter,
     /// Bad frames passed over.
     pub discarded: Counter,
+    /// Frames of groups' members that were given up: their leader did not take them, or they were of another time.
+    pub group_lost: Counter,
     /// Open HTTP connections.
     pub http_connections: Gauge,
     /// Requests held now.
@@ -123,6 +125,7 @@ impl Metrics {
             received: Counter::default(),
             frames: Counter::default(),
             discarded: Counter::default(),
+            group_lost: Counter::default(),
             http_connections: Gauge::default(),
             holds: Gauge::default(),
             tls_failures: Counter::default(),
@@ -169,6 +172,8 @@ impl Metrics {
         r.register_with_unit("received", "Read from encoders", Unit::Bytes, self.received.clone());
         r.register("frames", "Frames taken from encoders", self.frames.clone());
         r.register("discarded_frames", "Bad frames passed over", self.discarded.clone());
+        let help = "Frames of members of groups that were given up";
+        r.register("group_lost_frames", help, self.group_lost.clone());
         r.register("http_connections", "Open HTTP connections", self.http_connections.clone());
         r.register("held_requests", "Requests held until their part exists", self.holds.clone());
         r.register("tls_handshake_failures", "TLS handshakes that failed", self.tls_failures.clone());

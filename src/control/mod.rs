@@ -7,6 +7,7 @@
 mod access;
 mod encoders;
 mod fault;
+mod group;
 mod key;
 mod load;
 mod metrics;
@@ -22,6 +23,7 @@ mod verdict;
 pub use self::access::{Access, Claim};
 pub use self::encoders::Encoders;
 pub use self::fault::{Fault, Origin, SettingsError};
+pub use self::group::DeclaredGroup;
 pub use self::key::{KeyFault, KeyHash, check_key, generate_key};
 pub use self::load::Sources;
 pub use self::metrics::{Limit, Metrics, RequestClass};

@@ -99,6 +99,9 @@ pub(super) const KEYS: &[Key] = &[
 pub(super) const STREAM_KEYS: &[&str] =
     &["name", "key", "key_hash", "key_file", "grace", "takeover", "audio"];
 
+/// The keys of one `[groups.NAME]`.
+pub(super) const GROUP_KEYS: &[&str] = &["members", "sound"];
+
 /// What a grace is.
 pub(super) const GRACE: &str = "a time from \"0s\" to \"30m\"";
 /// What a takeover is.
@@ -130,6 +133,9 @@ pub(super) fn find(path: &str) -> Option<&'static Key> {
 
 /// The key an operator may have meant by `path`.
 pub(super) fn nearest(path: &str) -> Option<String> {
+    if let Some(rest) = path.strip_prefix("group.") {
+        return Some(format!("groups.{rest}"));
+    }
     // A flag's short name, or the right word in the wrong section, is near whatever its distance.
     let last = |path: &str| path.rsplit('.').next().map(str::to_owned);
     if let Some(key) = KEYS.iter().find(|key| last(key.path) == last(path)) {

@@ -10,6 +10,7 @@ use crate::media::{Limits, StreamName, VideoCodec};
 use crate::obs;
 
 use super::fault::{Fault, SettingsError};
+use super::group::DeclaredGroup;
 use super::stream::{DeclaredStream, Policy, Voice};
 use super::tls::Tls;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub takeover: Takeover,
     /// What streams say of both for themselves.
     pub policies: HashMap<StreamName, Policy>,
+    /// Streams that are published as renditions of one.
+    pub groups: Vec<DeclaredGroup>,
     /// What OBS Studio is told to encode.
     pub obs: Obs,
     /// How long a stopping server lets its connections finish.
@@ -132,6 +135,7 @@ impl Default for Settings {
             grace: Duration::from_secs(10),
             takeover: Takeover::default(),
             policies: HashMap::new(),
+            groups: Vec::new(),
             obs: Obs { server: None, max_kbps: 12_000, max_renditions: 5, codec: VideoCodec::Avc },
             drain: Duration::from_secs(30),
             limits: Limits::default(),
@@ -163,6 +167,12 @@ impl Settings {
     /// What listeners are told of audio track `index` of `stream`.
     pub fn voice(&self, stream: &StreamName, index: u8) -> Option<&Voice> {
         self.policies.get(stream)?.audio.get(usize::from(index))
+    }
+
+    /// The group that `stream` is a member of, and whether it leads it.
+    pub fn group_of(&self, stream: &StreamName) -> Option<(&DeclaredGroup, bool)> {
+        let group = self.groups.iter().find(|group| group.members.contains(stream))?;
+        Some((group, group.led_by(stream)))
     }
 
     /// On which terms a publisher of `stream` with this key fingerprint comes.

@@ -46,6 +46,28 @@ pub enum Error {
         /// The last step, in milliseconds.
         step: i64,
     },
+    /// Somebody would publish to a group itself.
+    #[error("stream {0} is a group: publish its members, each with its own key")]
+    Group(StreamName),
+    /// Nobody of that name is to join a group.
+    #[error("{0} is no member that joins this group")]
+    NoMember(StreamName),
+    /// A member of a group runs on another clock than its leader.
+    #[error(
+        "timestamps are {:.1} s {} those of the group's first stream, and may be {:.1} s at most: the encoders of a group need one clock",
+        seconds(by.saturating_abs()), if *by > 0 { "ahead of" } else { "behind" }, seconds(*most)
+    )]
+    OffClock {
+        /// How far it is ahead, in milliseconds.
+        by: i64,
+        /// How far it may be, in milliseconds.
+        most: i64,
+    },
+    /// A member of a group changes its configuration again and again.
+    #[error(
+        "the configuration of {0} changes too often: each time every viewer of the group passes a discontinuity"
+    )]
+    Restless(TrackId),
     /// No id can be drawn for a new generation.
     #[error("the system has no randomness for a new stream's address: {0}")]
     Entropy(getrandom::Error),
@@ -77,6 +99,8 @@ pub enum Notice {
     Misaligned(TrackId),
     /// Pictures come at no steady rate: each part waits for one frame more.
     NoSteadyRate,
+    /// A track that has no place in its group.
+    LeftOut(TrackId),
     /// More timed metadata than playlists can hold.
     TooManyCues,
 }
@@ -108,10 +132,15 @@ impl fmt::Display for Notice {
                 f,
                 "keyframes of {track} do not come within a frame of v0's: it is left out of the ladder until they have for a whole playlist; give every rendition the same keyframe interval"
             ),
+            Self::LeftOut(track) => write!(f, "{track} has no place in its group and is left out"),
             Self::TooManyCues => {
                 f.write_str("too much timed metadata: what playlists have no room for is left out")
             }
             Self::NoSteadyRate => f.write_str("no steady frame rate: parts are published one frame later"),
         }
     }
+}
+
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1_000.0
 }

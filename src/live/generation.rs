@@ -196,6 +196,11 @@ impl Generation {
 pub struct Ouster(watch::Receiver<u64>);
 
 impl Ouster {
+    /// A wait for `asked` to change.
+    pub(super) fn of(asked: watch::Receiver<u64>) -> Self {
+        Self(asked)
+    }
+
     /// Returns when the publisher it came from is to be dropped; never, while none is asked to be.
     pub async fn ousted(&mut self) {
         if self.0.changed().await.is_err() {

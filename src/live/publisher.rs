@@ -75,6 +75,14 @@ impl Publisher {
         }
     }
 
+    /// Tracks that are to come from several sources with one clock: they are waited for before the stream's tracks
+    /// are settled, and their timestamps are believed. Of use only before the first frames.
+    pub(super) fn declare(&mut self, tracks: Vec<TrackId>) {
+        if let Phase::Settling(settling) = &mut self.phase {
+            settling.declared = tracks;
+        }
+    }
+
     /// A track's configuration, which comes before its first frame. A different one later begins a new
     /// epoch at the next keyframe.
     pub fn configure(&mut self, track: Track, now: Now) {

@@ -58,6 +58,17 @@ pub struct Terms {
     pub credential: u64,
 }
 
+impl Terms {
+    /// Whether a holder that has been silent for `silence` and came with `credential` has to yield.
+    pub(super) fn takes_over(&self, silence: Duration, credential: u64) -> bool {
+        match self.takeover {
+            Takeover::Always => true,
+            Takeover::Stale => silence > STALE && credential == self.credential,
+            Takeover::Reject => false,
+        }
+    }
+}
+
 impl Default for Terms {
     fn default() -> Self {
         Self { grace: Duration::from_secs(10), takeover: Takeover::default(), credential: 0 }
@@ -134,12 +145,8 @@ impl Registry {
         }
         let streams = self.0.streams.load();
         if let Some(holder) = streams.get(name).filter(|generation| !generation.ended()) {
-            let stale = holder.silence(now.mono) > STALE && holder.credential() == terms.credential;
-            return Err(match terms.takeover {
-                Takeover::Always => yielding(holder),
-                Takeover::Stale if stale => yielding(holder),
-                Takeover::Stale | Takeover::Reject => Error::Busy(name.clone()),
-            });
+            let yields = terms.takes_over(holder.silence(now.mono), holder.credential());
+            return Err(if yields { yielding(holder) } else { Error::Busy(name.clone()) });
         }
         let generation =
             Generation::new(name.clone(), terms.credential, &self.settings().packager.limits, now)?;

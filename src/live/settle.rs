@@ -15,11 +15,15 @@ const LOOK: usize = 8;
 const UNANNOUNCED: Duration = Duration::from_millis(400);
 /// How long to wait for a track that was announced and does not come.
 const ANNOUNCED: Duration = Duration::from_secs(2);
+/// The same of one that another source is to bring, which must connect first.
+const DECLARED: Duration = Duration::from_secs(3);
 
 /// What is known and kept before a generation's geometry is fixed.
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     pub(super) expect: Expect,
+    /// Tracks that several sources with one clock are to bring.
+    pub(super) declared: Vec<TrackId>,
     tracks: Vec<Track>,
     frames: Vec<Frame>,
     bytes: usize,
@@ -30,6 +34,8 @@ pub(super) struct Settling {
 #[derive(Debug)]
 pub(super) struct Settled {
     pub(super) tracks: Vec<Track>,
+    /// Those whose timestamps are believed: their sources have one clock.
+    pub(super) declared: Vec<TrackId>,
     /// Rates of the pictures, of those that come at a steady one.
     pub(super) rates: Rates,
     /// The kept frames in order of arrival, the first picture of each track a keyframe.
@@ -96,6 +102,8 @@ impl Settling {
         };
         let full = self.bytes > limits.part_bytes;
         let done = ready(TrackKind::Video, self.expect.video) && ready(TrackKind::Audio, self.expect.audio);
+        let come = |id: &TrackId| self.tracks.iter().any(|track| track.id == *id);
+        let done = done && (waited > DECLARED || self.declared.iter().all(come));
         (full || done).then(|| self.take())
     }
 
@@ -128,7 +136,7 @@ impl Settling {
             let announced = self.expect.frame_rate.filter(|_| n == 0);
             rates.set(track.id, rate(track, announced, &frames));
         }
-        Settled { tracks, rates, frames }
+        Settled { tracks, declared: std::mem::take(&mut self.declared), rates, frames }
     }
 
     /// Media time between the first and the last kept frame.

@@ -46,6 +46,8 @@ struct TrackTime {
     delay: Option<i64>,
     /// Decode time and arrival of its last frame in this epoch.
     last: Option<(i64, Instant)>,
+    /// Whether its source has the leader's clock, whatever it seems to say.
+    believed: bool,
     /// The last unbelievable source time, and how many in a row agreed.
     stray: Option<(i64, u32)>,
 }
@@ -56,6 +58,8 @@ pub(super) struct Timeline {
     lead: TrackId,
     epoch: Epoch,
     tracks: Vec<TrackTime>,
+    /// Tracks of sources that have the leader's clock.
+    believed: Vec<TrackId>,
     /// End of the latest frame placed, in microseconds of media time.
     end: i64,
     jumped: Option<TrackId>,
@@ -63,9 +67,18 @@ pub(super) struct Timeline {
 
 impl Timeline {
     /// A timeline whose first epoch starts with `first`, a keyframe of the track that leads.
-    pub(super) fn new(tracks: &[Track], rates: &Rates, first: &Frame, wall: WallTime) -> Self {
+    /// Timestamps of the tracks in `believed`, of sources with one clock, are not doubted.
+    pub(super) fn new(
+        tracks: &[Track],
+        rates: &Rates,
+        first: &Frame,
+        wall: WallTime,
+        believed: &[TrackId],
+    ) -> Self {
         let epoch = Epoch { number: 0, media: LEAD_IN, wall };
-        let mut timeline = Self { lead: first.track, epoch, tracks: Vec::new(), end: 0, jumped: None };
+        let believed = believed.iter().copied().filter(|id| *id != first.track).collect();
+        let (lead, tracks_time) = (first.track, Vec::new());
+        let mut timeline = Self { lead, epoch, tracks: tracks_time, believed, end: 0, jumped: None };
         timeline.start(tracks, rates, first, &[(first.track, offset_of(first))]);
         timeline
     }
@@ -182,7 +195,18 @@ impl Timeline {
                     CodecConfig::Video(_) => None,
                     CodecConfig::Audio(audio) => Some(audio.clone()),
                 };
-                TrackTime { id: track.id, scale, clock, sound, origin, delay, last: None, stray: None }
+                let believed = self.believed.contains(&track.id);
+                TrackTime {
+                    id: track.id,
+                    scale,
+                    clock,
+                    sound,
+                    origin,
+                    delay,
+                    last: None,
+                    believed,
+                    stray: None,
+                }
             })
             .collect();
     }
@@ -251,7 +275,7 @@ impl TrackTime {
     fn begin(&mut self, source: i64, base: i64, lead: Option<Ticks>) -> bool {
         let lead = lead.map_or(base, |lead| lead.to(self.scale).value);
         let off = self.at(source, base).saturating_sub(lead);
-        if Ticks::new(off, self.scale).to(Timescale::MILLIS).value.abs() > JUMP_AHEAD_MS {
+        if Ticks::new(off, self.scale).to(Timescale::MILLIS).value.abs() > JUMP_AHEAD_MS && !self.believed {
             self.origin = self.origin.saturating_add(Ticks::new(off, self.scale).to(Timescale::MILLIS).value);
         }
         let at = self.at(source, base);
@@ -271,7 +295,7 @@ impl TrackTime {
         let Some((expected, (_, last))) = self.clock.expected().zip(self.last) else { return false };
         let off = Ticks::new(at.saturating_sub(expected), self.scale).to(Timescale::MILLIS).value;
         let waited = i64::try_from(arrival.saturating_duration_since(last).as_millis()).unwrap_or(i64::MAX);
-        if off >= -JUMP_BACK_MS && off.saturating_sub(waited) <= JUMP_AHEAD_MS {
+        if self.believed || off >= -JUMP_BACK_MS && off.saturating_sub(waited) <= JUMP_AHEAD_MS {
             return false;
         }
         let agreed = match self.stray {

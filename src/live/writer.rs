@@ -73,7 +73,7 @@ impl Writer {
     ) -> Result<Self, Error> {
         let tracks = settled.tracks.clone();
         let rates = &settled.rates;
-        let timeline = Timeline::new(&tracks, rates, first, wall);
+        let timeline = Timeline::new(&tracks, rates, first, wall, &settled.declared);
         let lead = timeline.lead();
         let rate = rates.of(lead).or_else(|| sound_rate(&tracks));
         let geometry = Geometry::new(&settings.packager, rate, &rates.others(lead));

@@ -9,6 +9,7 @@ use crate::live::Registry;
 use crate::media::Limits;
 
 use super::admission::Admission;
+use super::groups::Groups;
 use super::health::Board;
 use super::self_lint::SelfLint;
 
@@ -30,6 +31,8 @@ pub(super) struct Context {
     pub(super) asked: Quota,
     /// How the publishers do.
     pub(super) health: Board,
+    /// Who shares a stream.
+    pub(super) groups: Groups,
     /// Held requests.
     pub(super) holds: Arc<Admission>,
     phase: watch::Sender<Phase>,
@@ -55,6 +58,7 @@ impl Context {
     pub(super) fn new(access: Access, registry: Registry, settings: Settings) -> Self {
         let limits = Arc::new(settings.limits.clone());
         let holds = Admission::new(limits.http.holds, limits.http.holds_per_address);
+        let groups = Groups::new(&settings);
         let (phase, _) = watch::channel(Phase::Serving);
         Self {
             access,
@@ -65,6 +69,7 @@ impl Context {
             limits,
             asked: Quota::default(),
             health: Board::default(),
+            groups,
             holds,
             phase,
         }

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::control::{Claim, Grant, Verdict};
-use crate::live::{self, Publisher};
-use crate::media::Now;
+use crate::live;
+use crate::media::{Now, StreamName};
 use crate::rtmp::{PublishRequest, Rejection};
 
 use super::context::Context;
+use super::feed::Place;
 
 /// How often a stream that is being taken over is asked for again.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -17,8 +18,8 @@ const ROOM: Duration = Duration::from_secs(2);
 
 /// What becomes of a request.
 pub(super) enum Ruling {
-    /// It is granted.
-    Publish(Box<Publisher>),
+    /// It is granted, for the stream of this name.
+    Publish(Box<Place>, StreamName),
     /// It is refused, and told so at this instant.
     Refuse(Rejection, Instant),
     /// The publisher before has been asked to make room.
@@ -56,10 +57,9 @@ pub(super) fn judge(context: &Context, peer: SocketAddr, request: &PublishReques
 
 /// Asks the registry, for the first time or again.
 pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: Now) -> Ruling {
-    let Grant { stream, credential } = &waiting.grant;
-    let terms = context.settings.terms(stream, *credential);
-    match context.registry.publish_on(stream, terms, now) {
-        Ok(publisher) => Ruling::Publish(Box::new(publisher)),
+    let stream = &waiting.grant.stream;
+    match context.groups.place(&context.registry, &waiting.grant, &context.settings, now) {
+        Ok(place) => Ruling::Publish(Box::new(place), waiting.grant.stream),
         Err(live::Error::Yielding(_)) if now.mono < waiting.until => {
             Ruling::Wait(Waiting { again: now.mono + AGAIN, ..waiting })
         }

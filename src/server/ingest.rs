@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::base::Secret;
 use crate::health::Declared;
-use crate::live::{self, Expect, Ouster, Publisher};
-use crate::media::{Frame, FrameRate, Now};
+use crate::live::{self, Calls, Expect, Lead, Notice, Ouster, Publisher};
+use crate::media::{Frame, FrameRate, Now, StreamName};
 use crate::obs;
 use crate::rtmp::{Announcement, Discard, Discarded, Output, PublishRequest};
 
@@ -16,13 +16,17 @@ use super::health::Watched;
 use super::log::Escaped;
 
 /// Discarded things told of one publish; past it they are only counted.
-const TOLD: u32 = 5;
+pub(super) const TOLD: u32 = 5;
 
 /// One encoder being live on one stream, until [`finish`](Self::finish), [`rest`](Self::rest) or
 /// [`leave`](Self::leave).
 pub(super) struct Ingest<'a> {
     context: &'a Context,
     publisher: Publisher,
+    /// Where it leads a group.
+    lead: Option<Lead>,
+    /// What it publishes: where it leads a group, its own name and not the group's.
+    stream: StreamName,
     peer: SocketAddr,
     discards: u32,
     watched: Watched<'a>,
@@ -30,7 +34,16 @@ pub(super) struct Ingest<'a> {
 }
 
 /// One more publisher, for as long as it lives.
-struct Counted<'a>(&'a Context);
+pub(super) struct Counted<'a>(&'a Context);
+
+impl<'a> Counted<'a> {
+    /// One that was just accepted.
+    pub(super) fn new(context: &'a Context) -> Self {
+        context.metrics.publishes.inc();
+        context.metrics.publishers.inc();
+        Self(context)
+    }
+}
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
@@ -46,6 +59,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// The encoder's word for itself.
+    pub(super) fn encoder(&self) -> &str {
+        &self.encoder
+    }
+
     /// Who asks for it.
     pub(super) fn of(request: &PublishRequest) -> Self {
         let own =
@@ -57,16 +75,25 @@ impl Caller {
 
 impl<'a> Ingest<'a> {
     /// A publish that was just accepted.
-    pub(super) fn new(context: &'a Context, publisher: Publisher, peer: SocketAddr, caller: &Caller) -> Self {
-        context.metrics.publishes.inc();
-        context.metrics.publishers.inc();
+    pub(super) fn new(
+        context: &'a Context,
+        publisher: Publisher,
+        lead: Option<Lead>,
+        stream: &StreamName,
+        peer: SocketAddr,
+        caller: &Caller,
+    ) -> Self {
         let generation = publisher.generation();
         tracing::info!(
             stream = %generation.name(), generation = %generation.id(), %peer,
             encoder = %Escaped(&caller.encoder), obs_config = caller.obs_config, "publish_started"
         );
-        let watched = Watched::new(context, generation.name());
-        Self { context, publisher, peer, discards: 0, watched, _counted: Counted(context) }
+        if lead.is_some() {
+            tracing::info!(%stream, group = %generation.name(), "leads_group");
+        }
+        let watched = Watched::new(context, stream);
+        let (stream, _counted) = (stream.clone(), Counted::new(context));
+        Self { context, publisher, lead, stream, peer, discards: 0, watched, _counted }
     }
 
     /// Takes what the session found.
@@ -78,17 +105,31 @@ impl<'a> Ingest<'a> {
             Output::Frame(frame) => {
                 self.context.metrics.frames.inc();
                 self.watch(now, &frame);
-                self.publisher.push(frame, now)?;
+                match &mut self.lead {
+                    Some(lead) => lead.push(&mut self.publisher, frame, now)?,
+                    None => self.publisher.push(frame, now)?,
+                }
             }
             Output::Track(track) => {
                 let codecs = track.config.codecs();
                 tracing::info!(stream = %self.name(), track = %track.id, codecs, "track_configured");
                 self.watched.watch().configure(&track, now);
-                self.publisher.configure(track, now);
+                match &self.lead {
+                    Some(lead) if lead.number(track.id).is_none() => {
+                        let notice = Notice::LeftOut(track.id);
+                        tracing::warn!(stream = %self.name(), %notice, "input_notice");
+                    }
+                    Some(lead) => lead.configure(&mut self.publisher, track, now),
+                    None => self.publisher.configure(track, now),
+                }
             }
             Output::Announced(announcement) => {
                 self.watched.watch().declare(declaration(&announcement));
-                self.publisher.expect(expectation(&announcement));
+                let expected = expectation(&announcement);
+                match &self.lead {
+                    Some(lead) => lead.expect(&mut self.publisher, expected),
+                    None => self.publisher.expect(expected),
+                }
             }
             Output::Captions(track, captions) => {
                 let channels: Vec<_> = captions.channels().collect();
@@ -97,11 +138,13 @@ impl<'a> Ingest<'a> {
                 self.publisher.captions(track, captions);
             }
             Output::Cue(cue) => self.publisher.cue(*cue, now),
-            Output::Discarded(discarded) => self.discarded(&discarded),
+            Output::Discarded(discarded) => {
+                tell_discarded(self.context, &self.stream, &mut self.discards, &discarded);
+            }
             Output::Encoder(track, report) => {
                 let mut watch = self.watched.watch();
                 let counts = watch.report(track, &report, now);
-                self.context.metrics.encoders.told(self.name(), counts, watch.latency());
+                self.context.metrics.encoders.told(&self.stream, counts, watch.latency());
             }
             Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}
         }
@@ -141,6 +184,19 @@ impl<'a> Ingest<'a> {
         self.publisher.ouster()
     }
 
+    /// Watches for members of its group that have something.
+    pub(super) fn calls(&self) -> Option<Calls> {
+        self.lead.as_ref().map(Lead::calls)
+    }
+
+    /// Takes what members of its group have.
+    ///
+    /// # Errors
+    /// When the publish cannot go on.
+    pub(super) fn pump(&mut self, now: Now) -> Result<(), live::Error> {
+        self.lead.as_ref().map_or(Ok(()), |lead| lead.pump(&mut self.publisher, now))
+    }
+
     /// Ends the generation and says why.
     pub(super) fn finish(self, reason: impl fmt::Display) {
         self.said("publish_ended", &reason);
@@ -161,23 +217,25 @@ impl<'a> Ingest<'a> {
         tracing::info!(stream = %self.name(), peer = %self.peer, %reason, "{event}");
     }
 
-    fn name(&self) -> &crate::media::StreamName {
+    fn name(&self) -> &StreamName {
         self.publisher.generation().name()
-    }
-
-    fn discarded(&mut self, discarded: &Discarded) {
-        if matches!(discarded.reason, Discard::Frame(_)) {
-            self.context.metrics.discarded.inc();
-        }
-        self.discards = self.discards.saturating_add(1);
-        if self.discards <= TOLD {
-            let reason = discarded.reason.to_string();
-            tracing::warn!(stream = %self.name(), reason = %Escaped(&reason), "input_discarded");
-        }
     }
 }
 
-fn declaration(announcement: &Announcement) -> Declared {
+/// Counts something that was passed over, and says the first few.
+pub(super) fn tell_discarded(context: &Context, stream: &StreamName, told: &mut u32, discarded: &Discarded) {
+    if matches!(discarded.reason, Discard::Frame(_)) {
+        context.metrics.discarded.inc();
+    }
+    *told = told.saturating_add(1);
+    if *told <= TOLD {
+        let reason = discarded.reason.to_string();
+        tracing::warn!(%stream, reason = %Escaped(&reason), "input_discarded");
+    }
+}
+
+/// What an encoder is held to.
+pub(super) fn declaration(announcement: &Announcement) -> Declared {
     Declared {
         frame_rate: announcement.frame_rate.map(FrameRate::fps),
         video_bitrate: announcement.video_bitrate.map(f64::from),

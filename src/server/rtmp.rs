@@ -15,15 +15,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::control::Limit;
-use crate::live::Ouster;
+use crate::live::{self, Calls, Ouster};
 use crate::media::Now;
 use crate::rtmp::{CloseReason, Error, Output, Rejection, Session};
 
 use super::admission::{Admission, Full};
 use super::clock::Clock;
 use super::context::Context;
+use super::feed::Feed;
 use super::gate::{self, Ruling, Waiting};
-use super::ingest::{Caller, Ingest};
+use super::ingest::Caller;
 use super::listen;
 use super::tls::Handshake;
 
@@ -119,9 +120,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: Socket
         End::Deaf => context.metrics.limit(Limit::RtmpOutbound),
         End::Hangup | End::Closed(_) | End::Io(_) => {}
     }
-    match driver.ingest.take() {
+    match driver.feed.take() {
         // It did not say that it was done: it may be back.
-        Some(ingest) => ingest.leave(&end),
+        Some(feed) => feed.leave(&end),
         None => part(peer, &end),
     }
     // Whoever was told something gets the time to read it; the others have had theirs.
@@ -150,7 +151,7 @@ struct Driver<'a> {
     context: &'a Context,
     peer: SocketAddr,
     session: Session,
-    ingest: Option<Ingest<'a>>,
+    feed: Option<Feed<'a>>,
     /// A refusal, and when to say it.
     refusal: Option<(Instant, Rejection)>,
     /// A granted request whose stream is being taken over.
@@ -173,7 +174,7 @@ impl<'a> Driver<'a> {
             context,
             peer,
             session,
-            ingest: None,
+            feed: None,
             refusal: None,
             waiting: None,
             caller: Caller::default(),
@@ -192,16 +193,16 @@ impl<'a> Driver<'a> {
         let mut stopping = false;
         let mut buffer = vec![0; EARLY_READ];
         let mut sleep = pin!(tokio::time::sleep(FAREWELL));
-        let mut ouster = None;
+        let (mut ouster, mut calls) = (None, None);
         let mut now = Clock::now();
         loop {
             self.drain(now);
             if let Some((end, _)) = self.end.take_if(|_| self.outbound.is_empty() && !self.unflushed) {
                 return end;
             }
-            if let Some(ingest) = self.ingest.as_ref().filter(|_| buffer.len() < READ) {
+            if let Some(feed) = self.feed.as_mut().filter(|_| buffer.len() < READ) {
                 buffer.resize(READ, 0);
-                ouster = Some(ingest.ouster());
+                (ouster, calls) = (feed.ouster(), feed.calls());
             }
             // Deadlines mostly move away: a timer that fires early costs a look, moving it costs at every read.
             let due = self.due(now.mono);
@@ -216,12 +217,12 @@ impl<'a> Driver<'a> {
                     stopping = true;
                     self.session.retire(&Rejection::shutdown(STOPPING));
                     // The stream ends now, whether or not the encoder hears of it.
-                    self.ingest.take().into_iter().for_each(|ingest| ingest.finish(STOPPING));
+                    self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
                 }
-                () = ousted(&mut ouster), if self.ingest.is_some() => {
+                () = ousted(&mut ouster), if self.feed.is_some() => {
                     now = Clock::now();
                     self.session.finish(&Rejection::bad_name(OUSTED));
-                    self.ingest.take().into_iter().for_each(|ingest| ingest.leave(OUSTED));
+                    self.feed.take().into_iter().for_each(|feed| feed.leave(OUSTED));
                 }
                 wrote = send(&mut output, &front), if !front.is_empty() || self.unflushed => match wrote {
                     Ok(count) => self.wrote(count),
@@ -237,6 +238,11 @@ impl<'a> Driver<'a> {
                     }
                     Err(error) => return error.into(),
                 },
+                () = called(calls.as_ref()), if self.feed.is_some() => {
+                    now = Clock::now();
+                    let pumped = self.feed.as_mut().map_or(Ok(()), |feed| feed.pump(now));
+                    pumped.unwrap_or_else(|error| self.fail(&error));
+                }
                 () = &mut sleep => {
                     now = Clock::now();
                     self.check(now);
@@ -271,7 +277,7 @@ impl<'a> Driver<'a> {
         let refusal = self.refusal.as_ref().map(|(at, _)| *at);
         let end = self.end.as_ref().map(|(_, by)| *by);
         let waiting = self.waiting.as_ref().map(Waiting::due);
-        let cadence = self.ingest.as_ref().and_then(Ingest::deadline);
+        let cadence = self.feed.as_ref().and_then(Feed::deadline);
         [self.session.deadline(), refusal, waiting, cadence, end]
             .into_iter()
             .flatten()
@@ -286,8 +292,8 @@ impl<'a> Driver<'a> {
             let ruling = gate::ask(self.context, self.peer, waiting, now);
             self.rule(ruling);
         }
-        if let Some(ingest) = self.ingest.as_mut().filter(|i| i.deadline().is_some_and(|at| at <= now.mono)) {
-            ingest.tick(now);
+        if let Some(feed) = self.feed.as_mut().filter(|i| i.deadline().is_some_and(|at| at <= now.mono)) {
+            feed.tick(now);
         }
         if self.end.as_ref().is_some_and(|(_, by)| *by <= now.mono) {
             self.outbound.clear();
@@ -321,19 +327,21 @@ impl<'a> Driver<'a> {
                 }
                 Output::Unpublished => {
                     // Whoever presses Stop may press Start again: the stream waits, as for one that is lost.
-                    self.ingest.take().into_iter().for_each(|ingest| ingest.rest("the encoder is done"));
+                    self.feed.take().into_iter().for_each(|feed| feed.rest("the encoder is done"));
                 }
                 Output::Close(reason) => self.close(End::Closed(reason)),
                 media => {
-                    if let Some(ingest) = &mut self.ingest
-                        && let Err(error) = ingest.take(media, now)
-                    {
-                        self.session.finish(&Rejection::failed(error.to_string()));
-                        self.ingest.take().into_iter().for_each(|ingest| ingest.finish(&error));
-                    }
+                    let taken = self.feed.as_mut().map_or(Ok(()), |feed| feed.take(media, now));
+                    taken.unwrap_or_else(|error| self.fail(&error));
                 }
             }
         }
+    }
+
+    /// Ends a publish that cannot go on.
+    fn fail(&mut self, error: &live::Error) {
+        self.session.finish(&Rejection::failed(error.to_string()));
+        self.feed.take().into_iter().for_each(|feed| feed.finish(error));
     }
 
     fn send(&mut self, bytes: Bytes) {
@@ -347,9 +355,9 @@ impl<'a> Driver<'a> {
 
     fn rule(&mut self, ruling: Ruling) {
         match ruling {
-            Ruling::Publish(publisher) => {
+            Ruling::Publish(place, stream) => {
                 self.session.accept();
-                self.ingest = Some(Ingest::new(self.context, *publisher, self.peer, &self.caller));
+                self.feed = Some(Feed::new(self.context, *place, &stream, self.peer, &self.caller));
             }
             Ruling::Refuse(rejection, at) => self.refusal = Some((at, rejection)),
             Ruling::Wait(waiting) => self.waiting = Some(waiting),
@@ -361,6 +369,14 @@ impl<'a> Driver<'a> {
 async fn ousted(ouster: &mut Option<Ouster>) {
     match ouster {
         Some(ouster) => ouster.ousted().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when members of a group have something for their leader; never, where there is none.
+async fn called(calls: Option<&Calls>) {
+    match calls {
+        Some(calls) => calls.called().await,
         None => std::future::pending().await,
     }
 }

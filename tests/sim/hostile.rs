@@ -80,8 +80,8 @@ fn keyframes_without_end_stay_within_the_rings_bytes() {
         let kept: u64 = view.segments.iter().map(|segment| segment.bytes()).sum();
         most = most.max(kept);
         assert!(kept <= limits.bytes as u64, "{kept} bytes are kept");
-        let frames = rendition.frames().lock().unwrap().bytes();
-        assert!(frames <= limits.bytes, "{frames} bytes of frames are kept");
+        let frames = generation.moments().occupancy().bytes;
+        assert!(frames <= limits.bytes as u64, "{frames} bytes of frames are kept");
     }
     assert!(most > 30 << 20, "only {most} bytes were ever kept");
 }
