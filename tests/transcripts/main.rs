@@ -20,3 +20,4 @@ mod hostile;
 mod kit;
 mod media;
 mod mutations;
+mod recorded;
