@@ -57,14 +57,22 @@ impl Crowd {
         self.0.iter().filter(|(kind, _)| *kind == Kind::Session).map(|(_, count)| count).sum()
     }
 
-    fn of(&mut self, kind: Kind) -> &mut usize {
-        // Seven kinds at most, and mostly one or two.
-        let at = self.0.iter().position(|(known, _)| *known == kind);
-        let at = at.unwrap_or_else(|| {
-            self.0.push((kind, 0));
-            self.0.len().saturating_sub(1)
-        });
-        &mut self.0[at].1
+    /// Seven kinds at most, and mostly one or two.
+    fn find(&mut self, kind: Kind) -> Option<&mut usize> {
+        self.0.iter_mut().find(|(known, _)| *known == kind).map(|(_, count)| count)
+    }
+
+    fn join(&mut self, kind: Kind) {
+        match self.find(kind) {
+            Some(count) => *count = count.saturating_add(1),
+            None => self.0.push((kind, 1)),
+        }
+    }
+
+    fn leave(&mut self, kind: Kind) {
+        if let Some(count) = self.find(kind) {
+            *count = count.saturating_sub(1);
+        }
     }
 }
 
@@ -98,8 +106,8 @@ impl Crowds {
             return Err(Cap::AddressViewers);
         }
         self.by_address.insert(address, there.saturating_add(1));
-        *self.by_stream.entry(stream.clone()).or_default().of(kind) += 1;
-        self.total += 1;
+        self.by_stream.entry(stream.clone()).or_default().join(kind);
+        self.total = self.total.saturating_add(1);
         Ok(())
     }
 
@@ -108,8 +116,7 @@ impl Crowds {
         let address = network(address);
         self.total = self.total.saturating_sub(1);
         if let Some(crowd) = self.by_stream.get_mut(stream) {
-            let count = crowd.of(kind);
-            *count = count.saturating_sub(1);
+            crowd.leave(kind);
             if crowd.total() == 0 {
                 self.by_stream.remove(stream);
             }

@@ -9,7 +9,6 @@ use super::crowd::Kind;
 use super::identity::ViewerRequest;
 use super::listing::{Watched, Watching};
 use super::viewer::{Leave, Seat};
-use super::viewers::Left;
 
 /// Bytes kept of what a player calls itself.
 const AGENT: usize = 96;
@@ -19,8 +18,8 @@ const AGENT: usize = 96;
 pub(super) struct Entry {
     pub(super) stream: StreamName,
     pub(super) since: WallTime,
-    kind: Kind,
-    address: IpAddr,
+    pub(super) kind: Kind,
+    pub(super) address: IpAddr,
     agent: Option<Box<str>>,
     seen: Instant,
     requests: u64,
@@ -80,10 +79,8 @@ impl Entry {
     }
 
     /// What to tell of it when it leaves.
-    pub(super) fn left(&self, key: u64, reason: Leave, now: Now) -> Left {
-        let watched =
-            Watched { viewer: self.told(key, now.mono), until: now.wall.to_string(), reason: reason.name() };
-        (self.stream.clone(), self.kind, self.address, watched)
+    pub(super) fn left(&self, key: u64, reason: Leave, now: Now) -> Watched {
+        Watched { viewer: self.told(key, now.mono), until: now.wall.to_string(), reason: reason.name() }
     }
 
     pub(super) fn told(&self, key: u64, now: Instant) -> Watching {

@@ -147,11 +147,14 @@ impl History {
         }
     }
 
-    /// A viewer is gone.
-    pub(super) fn watched(&self, stream: &StreamName, watched: Watched) {
+    /// A viewer is gone; without words it is only counted.
+    pub(super) fn watched(&self, stream: &StreamName, watched: Option<Watched>) {
         let mut chronicle = self.held();
         if let Some(run) = chronicle.generations.iter_mut().find(|run| run.stream == *stream) {
-            run.viewers.push(watched);
+            match watched {
+                Some(watched) => run.viewers.push(watched),
+                None => run.viewers.truncated = run.viewers.truncated.saturating_add(1),
+            }
         }
     }
 

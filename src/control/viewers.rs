@@ -32,6 +32,8 @@ const BANNED: Duration = Duration::from_secs(300);
 const SHARDS: usize = 32;
 /// Viewers listed at once.
 const LISTED: usize = 1_000;
+/// Of those who leave at once, how many are told of: more would push each other out of the history.
+const TOLD: usize = 64;
 
 /// The audience.
 #[derive(Debug)]
@@ -70,6 +72,9 @@ impl Hasher for Hashed {
 }
 
 impl Viewers {
+    /// In how many parts the book is swept.
+    pub const PARTS: usize = SHARDS;
+
     /// Nobody yet.
     pub fn new(limits: ViewerLimits, audience: Audience) -> Self {
         Self {
@@ -97,7 +102,8 @@ impl Viewers {
         }
         self.may_come()?;
         let kind = if request.session.is_some() { Kind::Session } else { Kind::Address };
-        match held(&self.crowds).join(request.stream, kind, request.address, &self.limits) {
+        let joined = held(&self.crowds).join(request.stream, kind, request.address, &self.limits);
+        match joined {
             Ok(()) => {}
             Err(Cap::StreamViewers) => return Err(Denied::OverCap(Cap::StreamViewers)),
             // Its session id is its own invention: who invents many must not shut out others.
@@ -144,8 +150,8 @@ impl Viewers {
         held(&self.crowds).leave(&seat.stream, Kind::Connection(seat.protocol), seat.address);
         self.audience.viewers(seat.protocol).dec();
         let reason = seat.closed().unwrap_or(Leave::ClientClosed).name();
-        self.history
-            .watched(&seat.stream, Watched { viewer: told(seat), until: now.wall.to_string(), reason });
+        let watched = Watched { viewer: told(seat), until: now.wall.to_string(), reason };
+        self.history.watched(&seat.stream, Some(watched));
     }
 
     /// Sends away the viewer `id`, and refuses it for five minutes by that by which it is known. Whether it was there.
@@ -170,14 +176,11 @@ impl Viewers {
 
     /// Refuses the viewer of HLS who is known by `key`; whether there is one who is not refused yet.
     fn refuse(&self, key: u64, now: Now) -> bool {
-        let left = {
-            let mut shard = self.shard(key);
-            let Some(entry) = shard.get_mut(&key).filter(|entry| !entry.refuses()) else { return false };
-            let left = entry.left(key, Leave::Kicked, now);
-            entry.refuse(now.mono + BANNED);
-            left
-        };
-        self.count_out(left);
+        let mut shard = self.shard(key);
+        let Some(entry) = shard.get_mut(&key).filter(|entry| !entry.refuses()) else { return false };
+        let told = entry.left(key, Leave::Kicked, now);
+        entry.refuse(now.mono + BANNED);
+        self.count_out(entry, Some(told));
         true
     }
 
@@ -190,20 +193,22 @@ impl Viewers {
         slow.filter(|seat| seat.close(Leave::SlowClientLagged)).count()
     }
 
-    /// Forgets who is idle. To be called every few seconds.
-    pub fn sweep(&self, now: Now) {
-        for shard in &self.shards {
-            let left: Vec<_> = {
-                let mut shard = held(shard);
-                let over = |_: &u64, entry: &mut Box<Entry>| entry.over(now.mono, IDLE);
-                let left = shard.extract_if(over).filter(|(_, entry)| !entry.refuses());
-                let left = left.map(|(key, entry)| entry.left(key, Leave::Idle, now)).collect();
-                if shard.capacity() > shard.len().saturating_mul(4).saturating_add(64) {
-                    shard.shrink_to_fit();
-                }
-                left
-            };
-            left.into_iter().for_each(|left| self.count_out(left));
+    /// Forgets who is idle, in one of [`PARTS`](Self::PARTS) parts of the book. To be called for each every few seconds,
+    /// with time for others in between: a whole audience may leave at once.
+    pub fn sweep(&self, part: usize, now: Now) {
+        let Some(shard) = self.shards.get(part) else { return };
+        let left: Vec<_> = {
+            let mut shard = held(shard);
+            let left = shard.extract_if(|_, entry| entry.over(now.mono, IDLE)).collect();
+            if shard.capacity() > shard.len().saturating_mul(4).saturating_add(64) {
+                shard.shrink_to_fit();
+            }
+            left
+        };
+        let left = left.iter().filter(|(_, entry)| !entry.refuses());
+        for (at, (key, entry)) in left.enumerate() {
+            let told = (at < TOLD).then(|| entry.left(*key, Leave::Idle, now));
+            self.count_out(entry, told);
         }
     }
 
@@ -246,17 +251,19 @@ impl Viewers {
             let slots = shard.capacity().saturating_mul(8).div_ceil(7).saturating_mul(slot);
             shard.values().map(|entry| entry.bytes()).fold(slots, usize::saturating_add)
         };
-        self.shards.iter().map(shard).fold(held(&self.crowds).bytes(), usize::saturating_add)
+        let crowds = held(&self.crowds).bytes();
+        self.shards.iter().map(shard).fold(crowds, usize::saturating_add)
     }
 
     fn may_come(&self) -> Result<(), Denied> {
         if self.memory.strain() >= Strain::Viewers { Err(Denied::Memory) } else { Ok(()) }
     }
 
-    fn count_out(&self, (stream, kind, address, watched): Left) {
-        held(&self.crowds).leave(&stream, kind, address);
+    /// Counts out a viewer of HLS, who goes into the history in these words.
+    fn count_out(&self, entry: &Entry, told: Option<Watched>) {
+        held(&self.crowds).leave(&entry.stream, entry.kind, entry.address);
         self.audience.viewers(Protocol::Hls).dec();
-        self.history.watched(&stream, watched);
+        self.history.watched(&entry.stream, told);
     }
 
     /// By what a viewer is known: its session, else its address and what it calls itself; at one stream.
@@ -272,13 +279,10 @@ impl Viewers {
 
     fn shard(&self, key: u64) -> MutexGuard<'_, Shard> {
         // The table takes its bits from both ends of the key.
-        let at = (key >> 32) as usize % SHARDS;
-        held(&self.shards[at])
+        let (at, [first, ..]) = ((key >> 32) as usize % SHARDS, &self.shards);
+        held(self.shards.get(at).unwrap_or(first))
     }
 }
-
-/// What is known of a viewer of HLS who leaves.
-pub(super) type Left = (StreamName, Kind, std::net::IpAddr, Watched);
 
 fn told(seat: &Seat) -> Watching {
     Watching {

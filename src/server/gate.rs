@@ -1,9 +1,10 @@
 //! Gate: from a request to publish to a publisher or a refusal.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::control::{Claim, Grant, Verdict};
+use crate::control::{Claim, Denied, Grant, Strain, Verdict};
 use crate::live::{self, Publisher};
 use crate::media::Now;
 use crate::rtmp::{PublishRequest, Rejection};
@@ -49,7 +50,7 @@ pub(super) fn judge(context: &Context, peer: SocketAddr, request: &PublishReques
         Verdict::Refuse { reason, delay } => {
             context.metrics.refused_auth.inc();
             tracing::warn!(%peer, %reason, "publish_refused");
-            Ruling::Refuse(Rejection::bad_name(reason.to_string()), now.mono + delay)
+            Ruling::Refuse(refusal(context, &reason.into(), reason), now.mono + delay)
         }
     }
 }
@@ -57,6 +58,12 @@ pub(super) fn judge(context: &Context, peer: SocketAddr, request: &PublishReques
 /// Asks the registry, for the first time or again.
 pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: Now) -> Ruling {
     let Grant { stream, credential } = &waiting.grant;
+    let strained = context.viewers.memory.strain() >= Strain::Publishers;
+    // Who comes back to a stream that waits takes nothing that is not taken already.
+    if strained && context.registry.find(stream).is_none_or(|generation| generation.ended()) {
+        tracing::warn!(%peer, %stream, reason = %Denied::Memory, "publish_refused");
+        return Ruling::Refuse(refusal(context, &Denied::Memory, Denied::Memory), now.mono);
+    }
     let terms = context.settings.terms(stream, *credential);
     match context.registry.publish_on(stream, terms, now) {
         Ok(publisher) => Ruling::Publish(Box::new(publisher)),
@@ -65,7 +72,13 @@ pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: No
         }
         Err(error) => {
             tracing::warn!(%peer, %stream, reason = %error, "publish_refused");
-            Ruling::Refuse(Rejection::bad_name(error.to_string()), now.mono)
+            Ruling::Refuse(refusal(context, &Denied::from(&error), error), now.mono)
         }
     }
+}
+
+/// What the encoder is told, which is counted.
+fn refusal(context: &Context, denied: &Denied, words: impl fmt::Display) -> Rejection {
+    context.metrics.audience.refused(denied);
+    denied.rejection(words.to_string())
 }

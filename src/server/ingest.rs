@@ -11,6 +11,7 @@ use crate::media::{Frame, FrameRate, Now};
 use crate::obs;
 use crate::rtmp::{Announcement, Discard, Discarded, Output, PublishRequest};
 
+use super::clock::Clock;
 use super::context::Context;
 use super::health::Watched;
 use super::log::Escaped;
@@ -65,6 +66,8 @@ impl<'a> Ingest<'a> {
             stream = %generation.name(), generation = %generation.id(), %peer,
             encoder = %Escaped(&caller.encoder), obs_config = caller.obs_config, "publish_started"
         );
+        let at = Clock::now().wall;
+        context.viewers.history.began(generation, peer.ip(), &caller.encoder, at);
         let watched = Watched::new(context, generation.name());
         Self { context, publisher, peer, discards: 0, watched, _counted: Counted(context) }
     }
@@ -107,6 +110,7 @@ impl<'a> Ingest<'a> {
         }
         for notice in self.publisher.notices() {
             tracing::warn!(stream = %self.name(), %notice, "input_notice");
+            self.context.viewers.history.noticed(self.publisher.generation(), notice, now.wall);
         }
         Ok(())
     }
@@ -159,6 +163,7 @@ impl<'a> Ingest<'a> {
 
     fn said(&self, event: &'static str, reason: &dyn fmt::Display) {
         tracing::info!(stream = %self.name(), peer = %self.peer, %reason, "{event}");
+        self.context.viewers.history.left(self.publisher.generation(), reason, Clock::now().wall);
     }
 
     fn name(&self) -> &crate::media::StreamName {

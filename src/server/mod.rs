@@ -6,10 +6,12 @@
 //! costs at most its buffers in `RtmpLimits` and `HttpLimits`.  Spec: RFC 9112, RFC 9113, RFC 8446.
 
 mod admission;
+mod api;
 mod body;
 mod clock;
 mod context;
 pub mod demo;
+mod denial;
 mod descriptors;
 mod error;
 mod first_run;
@@ -22,6 +24,7 @@ pub mod inspect;
 mod io;
 mod listen;
 mod log;
+mod memory;
 mod obs;
 pub mod obs_profile;
 mod pages;
