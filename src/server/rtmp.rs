@@ -213,11 +213,8 @@ impl<'a> Driver<'a> {
             tokio::select! {
                 biased;
                 () = &mut drained, if !stopping => {
-                    now = Clock::now();
-                    stopping = true;
-                    self.session.retire(&Rejection::shutdown(STOPPING));
-                    // The stream ends now, whether or not the encoder hears of it.
-                    self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
+                    (now, stopping) = (Clock::now(), true);
+                    self.retire();
                 }
                 () = ousted(&mut ouster), if self.feed.is_some() => {
                     now = Clock::now();
@@ -249,6 +246,12 @@ impl<'a> Driver<'a> {
                 }
             }
         }
+    }
+
+    /// The server is stopping: the stream ends now, whether or not the encoder hears of it.
+    fn retire(&mut self) {
+        self.session.retire(&Rejection::shutdown(STOPPING));
+        self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
     }
 
     /// Whether bytes are wanted: not while a publish is being judged, nor after the end.
