@@ -237,8 +237,7 @@ impl<'a> Driver<'a> {
                 },
                 () = called(calls.as_ref()), if self.feed.is_some() => {
                     now = Clock::now();
-                    let pumped = self.feed.as_mut().map_or(Ok(()), |feed| feed.pump(now));
-                    pumped.unwrap_or_else(|error| self.fail(&error));
+                    self.pump(now);
                 }
                 () = &mut sleep => {
                     now = Clock::now();
@@ -339,6 +338,12 @@ impl<'a> Driver<'a> {
                 }
             }
         }
+    }
+
+    /// Takes what members of a group have for the one that leads.
+    fn pump(&mut self, now: Now) {
+        let pumped = self.feed.as_mut().map_or(Ok(()), |feed| feed.pump(now));
+        pumped.unwrap_or_else(|error| self.fail(&error));
     }
 
     /// Ends a publish that cannot go on.
