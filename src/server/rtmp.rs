@@ -384,6 +384,7 @@ async fn called(calls: Option<&Calls>) {
 fn reason(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Unpublished => "the encoder is done",
+        CloseReason::Stopped => "the player is done",
         CloseReason::Declined { words, .. } => words,
         CloseReason::Refused(code) | CloseReason::Finished(code) => code,
     }
