@@ -52,5 +52,7 @@ mod tls_rig;
 mod transitions;
 #[path = "http/transports.rs"]
 mod transports;
+#[path = "http/viewers.rs"]
+mod viewers;
 #[path = "http/windows.rs"]
 mod windows;

@@ -47,6 +47,11 @@ impl Access {
         self.open || self.streams.iter().any(|stream| stream.name == *name)
     }
 
+    /// The streams that were declared.
+    pub fn names(&self) -> impl Iterator<Item = &StreamName> {
+        self.streams.iter().map(|stream| &stream.name)
+    }
+
     /// Decides on a claim.
     pub fn authorize(&self, claim: &Claim<'_>) -> Verdict {
         let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -123,8 +123,8 @@ pub enum Fault {
     #[error("group `{0}` has `{1}` as a member, which is a group: members are streams")]
     GroupInGroup(String, String),
     /// A stream is a rendition of one thing.
-    #[error("stream `{0}` is a member of both `{1}` and `{2}`; each stream can be of one group")]
-    TwoGroups(String, String, String),
+    #[error("stream `{0}` is a member of both {1}; each stream can be of one group")]
+    TwoGroups(String, String),
     /// Nobody could publish it.
     #[error("member `{1}` of group `{0}` has no stream key: add a [[stream]] of that name")]
     MemberWithoutKey(String, String),

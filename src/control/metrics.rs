@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::audience::Audience;
 use super::encoders::Encoders;
 
 /// Every counter and gauge of the server. Shared by reference; each is one atomic.
@@ -46,6 +47,8 @@ pub struct Metrics {
     pub lint_violations: Counter,
     /// What encoders count of themselves.
     pub encoders: Encoders,
+    /// What is counted of viewers and of who is refused.
+    pub audience: Audience,
     requests: Family<RequestLabels, Counter>,
     limits: Family<LimitLabels, Counter>,
     registry: Registry,
@@ -135,6 +138,7 @@ impl Metrics {
             lint_checks: Counter::default(),
             lint_violations: Counter::default(),
             encoders: Encoders::default(),
+            audience: Audience::default(),
             requests: Family::default(),
             limits: Family::default(),
             registry: Registry::with_prefix("rillcast"),
@@ -187,6 +191,7 @@ impl Metrics {
         let help = "Rules of HLS that our playlists broke: mistakes of this program";
         r.register("hls_lint_violations", help, self.lint_violations.clone());
         self.encoders.register(r);
+        self.audience.register(r);
         r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
     }
 }

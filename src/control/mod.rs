@@ -1,15 +1,24 @@
-//! Control: what the operator decided: settings, streams and their keys, who may publish, what is counted.
+//! Control: what the operator decided: settings, streams and their keys, who may publish, who watches, what is counted.
 //! In:  flags, environment, one TOML file, the store; `Claim`s from drivers.   Out: `Settings`, `Verdict`s, metrics text.
-//! Belongs here: configuration, key hashing, permission, counters.   Does not: sockets, tasks (see server).
-//! Time: passed in.  Memory: streams and keys as configured; the throttle keeps at most 4,096 addresses.
+//! Belongs here: configuration, key hashing, permission, admission, the audience, counters.   Does not: sockets, tasks (see server).
+//! Time: passed in.  Memory: streams and keys as configured; the throttle keeps at most 4,096 addresses;
+//! `ViewerLimits` viewers of 512 bytes, and the history 24 MiB.
 //! Spec: none; the outside contract is in the crate's documentation.
 
 mod access;
+mod audience;
+mod crowd;
+mod denied;
 mod encoders;
+mod entry;
 mod fault;
 mod group;
+mod history;
+mod identity;
 mod key;
+mod listing;
 mod load;
+mod memory;
 mod metrics;
 mod schema;
 mod settings;
@@ -19,13 +28,22 @@ mod throttle;
 mod tls;
 mod value;
 mod verdict;
+mod viewer;
+mod viewers;
 
 pub use self::access::{Access, Claim};
+pub use self::audience::Audience;
+pub use self::crowd::Crowd;
+pub use self::denied::{Cap, Denied, Status};
 pub use self::encoders::Encoders;
 pub use self::fault::{Fault, Origin, SettingsError};
 pub use self::group::DeclaredGroup;
+pub use self::history::History;
+pub use self::identity::{Protocol, ViewerRequest, cmcd_session};
 pub use self::key::{KeyFault, KeyHash, check_key, generate_key};
+pub use self::listing::{Listing, Watched, Watching};
 pub use self::load::Sources;
+pub use self::memory::{Memory, Strain};
 pub use self::metrics::{Limit, Metrics, RequestClass};
 pub use self::settings::{Latency, Listen, Obs, Settings};
 pub use self::store::{Store, StoreError};
@@ -34,3 +52,5 @@ pub use self::throttle::Quota;
 pub use self::tls::{Certificate, Tls};
 pub use self::value::Value;
 pub use self::verdict::{Grant, Refused, Verdict};
+pub use self::viewer::{Lag, Leave, Viewer};
+pub use self::viewers::Viewers;

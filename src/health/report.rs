@@ -45,6 +45,15 @@ impl Watch {
         });
         format!("{document:#}\n")
     }
+
+    /// What is wrong now, each in one sentence.
+    pub fn reasons(&self) -> Vec<String> {
+        let sentence = |held: &Held| match held.finding.track {
+            Some(track) => format!("{track}: {}", held.finding.verdict),
+            None => held.finding.verdict.to_string(),
+        };
+        self.findings.held().map(sentence).collect()
+    }
 }
 
 fn track(id: TrackId, measures: &Measures, now: Now) -> Value {

@@ -12,7 +12,10 @@ pub const CORS: [(&str, &str); 2] = [
 /// On the answer to OPTIONS, besides [`CORS`]. The long life saves a round trip before every part.
 pub const PREFLIGHT: [(&str, &str); 3] = [
     ("access-control-allow-methods", ALLOWED_METHODS),
-    ("access-control-allow-headers", "Range, If-None-Match, If-Range"),
+    (
+        "access-control-allow-headers",
+        "Range, If-None-Match, If-Range, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status",
+    ),
     ("access-control-max-age", "86400"),
 ];
 

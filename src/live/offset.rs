@@ -8,6 +8,11 @@ use std::time::Duration;
 /// How long one turn lasts; what is known is of this turn and the one before.
 const TURN: Duration = Duration::from_secs(10);
 
+/// A frame that is further ahead than all before by more than this, in milliseconds, is not believed alone.
+const JUMP: i64 = 1_000;
+/// That many in a row are.
+const AGREE: u32 = 3;
+
 /// The clock of one source, in milliseconds ahead of arrivals.
 #[derive(Debug, Default)]
 pub(super) struct Offset {
@@ -15,6 +20,8 @@ pub(super) struct Offset {
     since: Duration,
     now: Option<i64>,
     before: Option<i64>,
+    /// Frames in a row that were further ahead than is believed at once.
+    strays: u32,
 }
 
 impl Offset {
@@ -24,6 +31,11 @@ impl Offset {
             (self.since, self.before) = (at, self.now.take());
         }
         let ahead = ahead(millis, at);
+        let jumps = self.ahead().is_some_and(|best| ahead.saturating_sub(best) > JUMP);
+        self.strays = if jumps { self.strays.saturating_add(1) } else { 0 };
+        if jumps && self.strays < AGREE {
+            return;
+        }
         self.now = Some(self.now.map_or(ahead, |best| best.max(ahead)));
     }
 

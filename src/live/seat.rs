@@ -102,7 +102,7 @@ impl Seat {
         let early = lead.filter(|lead| seat.flows && ahead.saturating_sub(*lead) > most);
         if absurd || at.saturating_add(BACK) < seat.latest || early.is_some() {
             self.lost = self.lost.saturating_add(1);
-            let by = early.map_or(at.saturating_sub(seat.latest), |lead| ahead.saturating_sub(lead));
+            let by = early.map_or_else(|| at.saturating_sub(seat.latest), |lead| ahead.saturating_sub(lead));
             return wait(&mut seat.off, by, most, now.mono);
         }
         seat.latest = seat.latest.max(at);

@@ -220,7 +220,9 @@ impl Timeline {
         let delay = *time.delay.get_or_insert_with(|| offset_of(&frame));
         let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let base = media.to(time.scale).value;
-        if time.last.is_none() && !time.begin(source, base, now) {
+        // Where the clock of all of them has jumped, followers are not to go there before the leader does.
+        let far = time.believed && now.is_some_and(|now| time.is_far(time.at(source, base), now));
+        if time.last.is_none() && (far || !time.begin(source, base, now)) {
             // A picture from before the epoch says nothing of those in it.
             time.delay =
                 time.delay.filter(|_| frame.track.kind == TrackKind::Audio || frame.track == self.lead);
@@ -231,7 +233,9 @@ impl Timeline {
         if let Some(Ok(samples)) = time.sound.as_ref().map(|sound| codec::samples(sound, &frame.payload)) {
             time.clock.lasting(samples.into());
         }
-        let place = if time.jumps(at, source, frame.arrival) {
+        let place = if far {
+            time.clock.restamp(at)
+        } else if time.jumps(at, source, frame.arrival) {
             if time.stray.is_some_and(|(_, agreed)| agreed >= AGREE) {
                 self.jumped = Some(frame.track);
             }
@@ -266,6 +270,12 @@ impl TrackTime {
     /// Media time of `source` milliseconds under the epoch's mapping.
     fn at(&self, source: i64, base: i64) -> i64 {
         base.saturating_add(Ticks::millis(source.saturating_sub(self.origin)).to(self.scale).value)
+    }
+
+    /// Whether `at` cannot be near `lead`, where the leader is.
+    fn is_far(&self, at: i64, lead: Ticks) -> bool {
+        let off = at.saturating_sub(lead.to(self.scale).value);
+        Ticks::new(off, self.scale).to(Timescale::MILLIS).value.saturating_abs() > JUMP_AHEAD_MS
     }
 
     /// Fixes the mapping with the track's first frame of the epoch; whether that frame is part of it.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::limits_http::{HttpLimits, TlsLimits};
+use super::limits_viewers::ViewerLimits;
 
 const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
@@ -23,6 +24,10 @@ pub struct Limits {
     pub tls: TlsLimits,
     /// Rings and what waits to enter them.
     pub ring: RingLimits,
+    /// The audience.
+    pub viewers: ViewerLimits,
+    /// Bytes of memory that the process may have, besides what the system allows it.
+    pub memory: Option<usize>,
 }
 
 /// Bounds on one RTMP connection.

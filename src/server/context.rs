@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::control::{Access, Metrics, Quota, Settings};
+use crate::control::{Access, Metrics, Quota, Settings, Viewers};
 use crate::live::Registry;
 use crate::media::Limits;
 
@@ -35,6 +35,8 @@ pub(super) struct Context {
     pub(super) groups: Groups,
     /// Held requests.
     pub(super) holds: Arc<Admission>,
+    /// Who watches, who did, and how short memory is.
+    pub(super) viewers: Arc<Viewers>,
     phase: watch::Sender<Phase>,
 }
 
@@ -60,17 +62,20 @@ impl Context {
         let holds = Admission::new(limits.http.holds, limits.http.holds_per_address);
         let groups = Groups::new(&settings);
         let (phase, _) = watch::channel(Phase::Serving);
+        let metrics = Arc::<Metrics>::default();
+        let viewers = Arc::new(Viewers::new(limits.viewers.clone(), metrics.audience.clone()));
         Self {
             access,
             registry,
             settings,
-            metrics: Arc::default(),
+            metrics,
             lint: Arc::default(),
             limits,
             asked: Quota::default(),
             health: Board::default(),
             groups,
             holds,
+            viewers,
             phase,
         }
     }

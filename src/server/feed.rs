@@ -24,7 +24,7 @@ pub(super) enum Place {
 
 /// One encoder being live, until [`finish`](Self::finish), [`rest`](Self::rest) or [`leave`](Self::leave).
 pub(super) enum Feed<'a> {
-    Ingest(Ingest<'a>),
+    Ingest(Box<Ingest<'a>>),
     Member(Member<'a>),
 }
 
@@ -39,8 +39,8 @@ impl<'a> Feed<'a> {
     ) -> Self {
         let ingest = |publisher, lead| Ingest::new(context, publisher, lead, stream, peer, caller);
         match place {
-            Place::Stream(publisher) => Self::Ingest(ingest(publisher, None)),
-            Place::Lead(publisher, lead) => Self::Ingest(ingest(publisher, Some(lead))),
+            Place::Stream(publisher) => Self::Ingest(ingest(publisher, None).into()),
+            Place::Lead(publisher, lead) => Self::Ingest(ingest(publisher, Some(lead)).into()),
             Place::Seat(seat) => Self::Member(Member::new(context, seat, stream, peer, caller)),
         }
     }

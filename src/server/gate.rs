@@ -1,9 +1,10 @@
 //! Gate: from a request to publish to a publisher or a refusal.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::control::{Claim, Grant, Verdict};
+use crate::control::{Claim, Denied, Grant, Strain, Verdict};
 use crate::live;
 use crate::media::{Now, StreamName};
 use crate::rtmp::{PublishRequest, Rejection};
@@ -50,7 +51,7 @@ pub(super) fn judge(context: &Context, peer: SocketAddr, request: &PublishReques
         Verdict::Refuse { reason, delay } => {
             context.metrics.refused_auth.inc();
             tracing::warn!(%peer, %reason, "publish_refused");
-            Ruling::Refuse(Rejection::bad_name(reason.to_string()), now.mono + delay)
+            Ruling::Refuse(refusal(context, &reason.into(), reason), now.mono + delay)
         }
     }
 }
@@ -58,6 +59,13 @@ pub(super) fn judge(context: &Context, peer: SocketAddr, request: &PublishReques
 /// Asks the registry, for the first time or again.
 pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: Now) -> Ruling {
     let stream = &waiting.grant.stream;
+    let name = context.groups.of(stream).map_or(stream, |(group, _)| group);
+    let strained = context.viewers.memory.strain() >= Strain::Publishers;
+    // Who comes back to a stream that waits takes nothing that is not taken already.
+    if strained && context.registry.find(name).is_none_or(|generation| generation.ended()) {
+        tracing::warn!(%peer, %stream, reason = %Denied::Memory, "publish_refused");
+        return Ruling::Refuse(refusal(context, &Denied::Memory, Denied::Memory), now.mono);
+    }
     match context.groups.place(&context.registry, &waiting.grant, &context.settings, now) {
         Ok(place) => Ruling::Publish(Box::new(place), waiting.grant.stream),
         Err(live::Error::Yielding(_)) if now.mono < waiting.until => {
@@ -65,7 +73,13 @@ pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: No
         }
         Err(error) => {
             tracing::warn!(%peer, %stream, reason = %error, "publish_refused");
-            Ruling::Refuse(Rejection::bad_name(error.to_string()), now.mono)
+            Ruling::Refuse(refusal(context, &Denied::from(&error), error), now.mono)
         }
     }
+}
+
+/// What the encoder is told, which is counted.
+fn refusal(context: &Context, denied: &Denied, words: impl fmt::Display) -> Rejection {
+    context.metrics.audience.refused(denied);
+    denied.rejection(words.to_string())
 }

@@ -3,21 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Response, StatusCode};
-
 use crate::health::{Change, Finding, Watch};
-use crate::media::StreamName;
+use crate::media::{Now, StreamName};
 
 use super::clock::Clock;
 use super::context::Context;
-use super::routes;
-
-/// Where the operator asks: what stands for the rest is a stream's name and [`LAST`].
-pub(super) const PATH: &str = "/api/v1/streams/{*rest}";
-const LAST: &str = "/health";
 
 /// The watch of each stream that is published now.
 #[derive(Debug, Default)]
@@ -85,20 +75,20 @@ impl Drop for Watched<'_> {
     }
 }
 
-/// `GET /api/v1/streams/NAME/health`, on the admin listener alone: it tells of publishers, not of programmes.
-pub(super) async fn health(State(context): State<Arc<Context>>, Path(rest): Path<String>) -> Response<Body> {
-    let name = rest.strip_suffix(LAST).and_then(|name| StreamName::parse(name).ok());
-    let Some(name) = name else { return routes::plain(StatusCode::NOT_FOUND, "there is nothing here\n") };
-    let Some(watch) = held(&context.health.0).get(&name).cloned() else {
-        return routes::plain(StatusCode::NOT_FOUND, "nobody publishes this stream\n");
-    };
-    let document = held(&watch).document(&name, Clock::now());
-    let mut response = Response::new(Body::from(document));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+impl Board {
+    /// All that is known of the publish to `stream`, as JSON; `None` when nobody publishes it.
+    pub(super) fn document(&self, stream: &StreamName, now: Now) -> Option<String> {
+        let watch = held(&self.0).get(stream).cloned()?;
+        let document = held(&watch).document(stream, now);
+        Some(document)
+    }
+
+    /// What is wrong with the publish to `stream`, in words; `None` when nobody publishes it.
+    pub(super) fn reasons(&self, stream: &StreamName) -> Option<Vec<String>> {
+        let watch = held(&self.0).get(stream).cloned()?;
+        let reasons = held(&watch).reasons();
+        Some(reasons)
+    }
 }
 
 /// What a thread that panicked left is as good as any: these are measures.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::control::Limit;
+use crate::control::{Denied, Limit, Strain};
 use crate::hls::{Answer, Wait};
 use crate::live::Changes;
 
@@ -32,6 +32,10 @@ pub(super) async fn answer(
     signals: impl Fn() -> Vec<Changes>,
     crowded: impl FnOnce() -> Answer,
 ) -> Answer {
+    if context.viewers.memory.strain() >= Strain::Viewers {
+        context.metrics.audience.refused(&Denied::Memory);
+        return crowded();
+    }
     let Some(held) = Held::take(context, peer) else {
         context.metrics.limit(Limit::Holds);
         return crowded();

@@ -288,7 +288,7 @@ impl Work {
             }
             return Self::Done(refusal.response(head.version).map(Payload::Page));
         }
-        let turn = if playing { playback::take(context, &head) } else { None };
+        let turn = if playing { playback::take(context, &head, peer.address) } else { None };
         match turn {
             Some(Turn::Now(response)) => Self::Done(response),
             Some(Turn::Later(waiting)) => Self::Hold(waiting),

@@ -11,6 +11,7 @@ use crate::media::{Frame, FrameRate, Now, StreamName};
 use crate::obs;
 use crate::rtmp::{Announcement, Discard, Discarded, Output, PublishRequest};
 
+use super::clock::Clock;
 use super::context::Context;
 use super::health::Watched;
 use super::log::Escaped;
@@ -91,6 +92,8 @@ impl<'a> Ingest<'a> {
         if lead.is_some() {
             tracing::info!(%stream, group = %generation.name(), "leads_group");
         }
+        let at = Clock::now().wall;
+        context.viewers.history.began(generation, peer.ip(), &caller.encoder, at);
         let watched = Watched::new(context, stream);
         let (stream, _counted) = (stream.clone(), Counted::new(context));
         Self { context, publisher, lead, stream, peer, discards: 0, watched, _counted }
@@ -155,6 +158,7 @@ impl<'a> Ingest<'a> {
         }
         for notice in self.publisher.notices() {
             tracing::warn!(stream = %self.name(), %notice, "input_notice");
+            self.context.viewers.history.noticed(self.publisher.generation(), notice, now.wall);
         }
         Ok(())
     }
@@ -220,6 +224,7 @@ impl<'a> Ingest<'a> {
 
     fn said(&self, event: &'static str, reason: &dyn fmt::Display) {
         tracing::info!(stream = %self.name(), peer = %self.peer, %reason, "{event}");
+        self.context.viewers.history.left(self.publisher.generation(), reason, Clock::now().wall);
     }
 
     fn name(&self) -> &StreamName {

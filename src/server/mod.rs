@@ -6,10 +6,12 @@
 //! costs at most its buffers in `RtmpLimits` and `HttpLimits`.  Spec: RFC 9112, RFC 9113, RFC 8446.
 
 mod admission;
+mod api;
 mod body;
 mod clock;
 mod context;
 pub mod demo;
+mod denial;
 mod descriptors;
 mod error;
 mod feed;
@@ -25,6 +27,7 @@ mod io;
 mod listen;
 mod log;
 mod member;
+mod memory;
 mod obs;
 pub mod obs_profile;
 mod pages;

@@ -1,6 +1,7 @@
 //! Playback: the routes of HLS: from a request to an answer of the `hls` room, and from that to a response.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::header::{
@@ -13,12 +14,15 @@ use bytes::Bytes;
 use http_body::Body as _;
 
 use crate::base::Rope;
+use crate::control::{Denied, Protocol, ViewerRequest, cmcd_session};
 use crate::hls::{self, Answer, Cache, Directives, Refusal, Reply, Route, Selection, Wait};
 use crate::live::{Changes, Generation, Rendition};
 use crate::media::StreamName;
 
 use super::body::Payload;
+use super::clock::Clock;
 use super::context::Context;
+use super::denial;
 use super::hold;
 use super::http::Peer;
 use super::routes::field;
@@ -27,6 +31,8 @@ use super::routes::field;
 /// keyframe interval at any time, and segments are then cut without one: the promise cannot be kept.
 const INDEPENDENT_SEGMENTS: bool = false;
 
+/// Where a player may tell its session id (CTA-5004 §2.2).
+const CMCD_SESSION: HeaderName = HeaderName::from_static("cmcd-session");
 /// RFC 9218 §5.
 const PRIORITY: HeaderName = HeaderName::from_static("priority");
 const CORS: [(HeaderName, HeaderValue); 2] = [typed(hls::CORS[0]), typed(hls::CORS[1])];
@@ -55,7 +61,7 @@ pub(super) struct Waiting {
 
 /// What is asked for.
 enum Target {
-    Media(Arc<Rendition>, hls::Request),
+    Media(Arc<Rendition>, StreamName, hls::Request),
     /// And whether compressed.
     Multivariant(Arc<Generation>, bool),
     Thumbnail(Arc<Generation>),
@@ -79,10 +85,10 @@ struct Conditions {
 }
 
 /// Takes a request; `None` when it is not for something under `/live/`.
-pub(super) fn take(context: &Context, head: &Parts) -> Option<Turn> {
+pub(super) fn take(context: &Context, head: &Parts, address: IpAddr) -> Option<Turn> {
     head.uri.path().strip_prefix("/live/").filter(|rest| !rest.is_empty())?;
     Some(match head.method {
-        Method::GET | Method::HEAD => ask(context, head),
+        Method::GET | Method::HEAD => ask(context, head, address),
         Method::OPTIONS => {
             let mut response = empty(StatusCode::NO_CONTENT);
             response.headers_mut().extend(PREFLIGHT.map(|(name, value)| (Some(name), value)));
@@ -104,17 +110,44 @@ pub(super) async fn hold(context: &Context, peer: &Peer, waiting: Waiting) -> Re
     manner.response(answer)
 }
 
-fn ask(context: &Context, head: &Parts) -> Turn {
+fn ask(context: &Context, head: &Parts, address: IpAddr) -> Turn {
     let found = find(context, head);
     let urgency = found.as_ref().map_or(hls::URGENT, |(_, urgency)| urgency);
     let manner = Manner { head: head.method == Method::HEAD, urgency, conditions: Conditions::read(head) };
     let Some((target, _)) = found else {
         return Turn::Now(manner.response(Answer::Refuse(Refusal::UNKNOWN)));
     };
+    if let Err(denied) = admit(context, head, address, &target) {
+        context.metrics.audience.refused(&denied);
+        return Turn::Now(signed(denial::response(&denied), urgency));
+    }
     match target.look(context) {
         Answer::WaitFor(wait) => Turn::Later(Waiting { target, manner, wait }),
         decided => Turn::Now(manner.response(decided)),
     }
+}
+
+/// Counts the viewer in. Only what there is has viewers: a name that nobody publishes leaves nothing behind.
+fn admit(context: &Context, head: &Parts, address: IpAddr, target: &Target) -> Result<(), Denied> {
+    let stream = match target {
+        Target::Media(_, name, _) => name,
+        Target::Multivariant(generation, _) => generation.name(),
+        // Pages show these of streams that nobody watches there.
+        Target::Thumbnail(_) | Target::Encoder(_) => return Ok(()),
+    };
+    if head.method == Method::HEAD {
+        return Ok(());
+    }
+    let read = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let session = cmcd_session(read(&CMCD_SESSION), head.uri.query());
+    let request = ViewerRequest {
+        stream,
+        protocol: Protocol::Hls,
+        address,
+        agent: read(&USER_AGENT),
+        session: session.as_deref(),
+    };
+    context.viewers.seen(&request, Clock::now())
 }
 
 /// What a path names, and how urgent it is.
@@ -136,7 +169,7 @@ fn find(context: &Context, head: &Parts) -> Option<(Target, &'static str)> {
                 gzip: gzip(),
                 whole_segments: hls::knows_only_segments(field(&head.headers, &USER_AGENT).as_deref()),
             };
-            Some((Target::Media(rendition, request), urgency))
+            Some((Target::Media(rendition, name, request), urgency))
         }
     }
 }
@@ -154,7 +187,7 @@ impl Target {
     /// What is to be done now.
     fn look(&self, context: &Context) -> Answer {
         match self {
-            Self::Media(rendition, request) => {
+            Self::Media(rendition, _, request) => {
                 let view = rendition.view();
                 let answer = hls::answer(&view, request);
                 if let Answer::Ready(_) = answer {
@@ -188,7 +221,7 @@ impl Target {
     /// Everything whose change may change that.
     fn signals(&self) -> Vec<Changes> {
         match self {
-            Self::Media(rendition, _) => vec![rendition.changes()],
+            Self::Media(rendition, ..) => vec![rendition.changes()],
             Self::Multivariant(generation, _) | Self::Thumbnail(generation) => {
                 let renditions = generation.renditions();
                 let changes = renditions.iter().map(|rendition| rendition.changes());
@@ -202,7 +235,7 @@ impl Target {
     /// What to say when nothing more can be held.
     fn crowded(&self) -> Answer {
         match self {
-            Self::Media(rendition, request) => hls::at_once(&rendition.view(), request),
+            Self::Media(rendition, _, request) => hls::at_once(&rendition.view(), request),
             Self::Multivariant(..) | Self::Thumbnail(_) | Self::Encoder(_) => Answer::Refuse(Refusal::Busy),
         }
     }

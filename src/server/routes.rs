@@ -10,8 +10,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::routing::{get, post};
 
+use super::api;
 use super::context::{Context, Phase};
-use super::health as encoders;
 use super::obs;
 use super::pages;
 
@@ -32,11 +32,7 @@ pub(super) fn public(context: Arc<Context>) -> Router {
 
 /// What the operator sees.
 pub(super) fn admin(context: Arc<Context>) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route(encoders::PATH, get(encoders::health))
-        .merge(health())
-        .with_state(context)
+    Router::new().route("/metrics", get(metrics)).merge(api::routes()).merge(health()).with_state(context)
 }
 
 /// A short answer in words, not to be kept by caches.

@@ -213,11 +213,8 @@ impl<'a> Driver<'a> {
             tokio::select! {
                 biased;
                 () = &mut drained, if !stopping => {
-                    now = Clock::now();
-                    stopping = true;
-                    self.session.retire(&Rejection::shutdown(STOPPING));
-                    // The stream ends now, whether or not the encoder hears of it.
-                    self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
+                    (now, stopping) = (Clock::now(), true);
+                    self.retire();
                 }
                 () = ousted(&mut ouster), if self.feed.is_some() => {
                     now = Clock::now();
@@ -240,8 +237,7 @@ impl<'a> Driver<'a> {
                 },
                 () = called(calls.as_ref()), if self.feed.is_some() => {
                     now = Clock::now();
-                    let pumped = self.feed.as_mut().map_or(Ok(()), |feed| feed.pump(now));
-                    pumped.unwrap_or_else(|error| self.fail(&error));
+                    self.pump(now);
                 }
                 () = &mut sleep => {
                     now = Clock::now();
@@ -249,6 +245,12 @@ impl<'a> Driver<'a> {
                 }
             }
         }
+    }
+
+    /// The server is stopping: the stream ends now, whether or not the encoder hears of it.
+    fn retire(&mut self) {
+        self.session.retire(&Rejection::shutdown(STOPPING));
+        self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
     }
 
     /// Whether bytes are wanted: not while a publish is being judged, nor after the end.
@@ -336,6 +338,12 @@ impl<'a> Driver<'a> {
                 }
             }
         }
+    }
+
+    /// Takes what members of a group have for the one that leads.
+    fn pump(&mut self, now: Now) {
+        let pumped = self.feed.as_mut().map_or(Ok(()), |feed| feed.pump(now));
+        pumped.unwrap_or_else(|error| self.fail(&error));
     }
 
     /// Ends a publish that cannot go on.

@@ -22,6 +22,7 @@ use super::descriptors::Budget;
 use super::first_run::{self, Greeting};
 use super::http::HttpDoor;
 use super::listen;
+use super::memory;
 use super::routes;
 use super::rtmp;
 use super::tls::{Doors, Keeper};
@@ -175,6 +176,7 @@ impl House {
         }
         let sweeper = tokio::spawn(sweep(context.clone()));
         let keeper = tokio::spawn(keep(context.clone()));
+        let looker = tokio::spawn(memory::watch(context.clone()));
 
         shutdown.await;
         // Nothing is written any more: the next server may have the folder, as it may have the ports.
@@ -191,6 +193,7 @@ impl House {
         sweeper.abort();
         watcher.inspect(JoinHandle::abort);
         keeper.abort();
+        looker.abort();
         tracing::info!(drained, "stopped");
     }
 }

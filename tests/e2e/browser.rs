@@ -47,6 +47,16 @@ async fn the_page_plays_the_demo_in_low_latency_without_a_stall() {
     Http::new(server.http, false).appear("/live/demo/index.m3u8").await;
     let url = format!("http://{}/watch/demo", server.http);
     assert_content(node("watch.mjs", &[&url, "30"]), String::new()).await;
+    // The page is one viewer by its session: nothing of it asks without. The test itself asked by its address.
+    let stream = Http::new(server.admin, false).take("/api/v1/streams/demo").await.text();
+    let stream: serde_json::Value = serde_json::from_str(&stream).unwrap();
+    assert_eq!(stream["viewers"]["hls_by_session"], 1, "{stream:#}");
+    let listing = Http::new(server.admin, false).take("/api/v1/viewers").await.text();
+    let listing: serde_json::Value = serde_json::from_str(&listing).unwrap();
+    let of_browser =
+        |viewer: &&serde_json::Value| viewer["agent"].as_str().is_some_and(|a| a.contains("Mozilla"));
+    let counted: Vec<_> = listing["viewers"].as_array().unwrap().iter().filter(of_browser).collect();
+    assert!(counted.len() == 1 && counted[0]["counted_by"] == "session", "{listing:#}");
     server.stop().await;
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn key(name: &str) -> String {
 pub(crate) struct Server {
     pub(crate) rtmp: SocketAddr,
     pub(crate) http: SocketAddr,
+    pub(crate) admin: SocketAddr,
     child: Child,
     log: Lines,
     out: Lines,
@@ -62,7 +63,7 @@ impl Server {
             let line = log.wait(|line| line["message"] == "listening" && line["listener"] == listener).await;
             at.push(line["address"].as_str().unwrap().parse().unwrap());
         }
-        Self { rtmp: at[0], http: at[1], child, log, out, _data: data }
+        Self { rtmp: at[0], http: at[1], admin: at[2], child, log, out, _data: data }
     }
 
     /// A server with streams of these names, each with its [`key`].

@@ -82,7 +82,7 @@ pub(crate) async fn get(at: SocketAddr, target: &str, headers: &str) -> (String,
 
 /// One request on a connection of its own.
 pub(crate) async fn request(at: SocketAddr, method: &str, target: &str, headers: &str) -> (String, String) {
-    let text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
+    let text = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     let (heard, closed) = raw(at, text.as_bytes(), Duration::from_secs(20)).await;
     assert!(closed, "{method} {target}: {heard}");
     let (head, body) = heard.split_once("\r\n\r\n").unwrap_or((&heard, ""));

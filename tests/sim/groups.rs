@@ -44,7 +44,7 @@ struct Encoder {
 impl Encoder {
     fn new(seed: u64) -> Self {
         let source = Source { rate: (25, 1), gop: 50, seed, ..Source::default() };
-        Self { source, ahead: 0, on: vec![0..i64::MAX] }
+        Self { source, ahead: 0, on: std::iter::once(0..i64::MAX).collect() }
     }
 
     fn tracks(&self, place: usize) -> Vec<Track> {
@@ -500,7 +500,7 @@ fn timestamps_of_every_wrong_kind_in_a_member_change_nothing_of_the_others() {
 /// A member that sends as fast as it can is held in bounded memory, with and without a leader.
 #[test]
 fn a_member_that_floods_is_bounded_and_the_leader_loses_nothing() {
-    let encoders = vec![Encoder::new(1), silent(2)];
+    let encoders = [Encoder::new(1), silent(2)];
     for led in [true, false] {
         let mut stage = Stage::new(2, &[0]);
         let start = stage.start;
@@ -565,7 +565,7 @@ fn a_members_place_is_taken_over_by_its_own_terms_only() {
 
 #[test]
 fn a_configuration_that_cannot_be_or_changes_again_and_again_ends_the_member_alone() {
-    let encoders = vec![Encoder::new(1), silent(2)];
+    let encoders = [Encoder::new(1), silent(2)];
     let mut stage = Stage::new(2, &[0]);
     let start = stage.start;
     stage.connect(1, &encoders[1], start);
@@ -584,4 +584,41 @@ fn a_configuration_that_cannot_be_or_changes_again_and_again_ends_the_member_alo
     let other = TrackId { kind: TrackKind::Video, index: 3 };
     seat.configure(Track { id: other, ..with(320) }, start).unwrap();
     assert_eq!(seat.notices(), [Notice::LeftOut(other)], "told once");
+}
+
+#[test]
+fn a_stray_timestamp_of_the_leader_costs_no_member_its_place() {
+    for stray in [3_600_000, -3_600_000, 2_900] {
+        let encoders = [Encoder::new(1), silent(2)];
+        let stage = Stage::new(2, &[0]);
+        let mut events = network(&encoders, 30, 20, 1, stage.start);
+        let one = |event: &&mut Event| {
+            let pictures = event.place == 0 && event.sent.frame.track == TrackId::VIDEO;
+            pictures && !event.sent.frame.key && event.sent.true_pts > 15_000_000
+        };
+        events.iter_mut().find(one).unwrap().sent.frame.dts.value += stray;
+        let outcome = stage.run(&encoders, events);
+        assert_eq!(outcome.stage.refused, BTreeMap::new(), "stray {stray}");
+        assert_eq!(outcome.stage.generations.len(), 1);
+        assert!(outcome.assert_nothing_made_up(1, video(1)) > 27 * 25, "stray {stray}");
+        assert!(outcome.assert_nothing_made_up(0, TrackId::VIDEO) >= 30 * 25 - 1, "stray {stray}");
+    }
+}
+
+#[test]
+fn a_clock_of_all_that_jumps_ahead_begins_one_epoch_of_all() {
+    for jump in [5_000, 3_600_000] {
+        let encoders = [Encoder::new(1), silent(2)];
+        let stage = Stage::new(2, &[0]);
+        let mut events = network(&encoders, 60, 20, 1, stage.start);
+        for event in events.iter_mut().filter(|event| event.sent.true_pts > 25_100_000) {
+            event.sent.frame.dts.value += jump;
+        }
+        let outcome = stage.run(&encoders, events);
+        outcome.assert_nothing_made_up(1, video(1));
+        assert!(outcome.assert_nothing_made_up(0, TrackId::VIDEO) > 58 * 25, "jump {jump}");
+        let segments = &outcome.stage.watcher.seen[&TrackId::VIDEO].segments;
+        assert_eq!(segments.values().map(|segment| segment.head.epoch).max(), Some(1), "jump {jump}");
+        assert!(segments.len() < 40, "{} segments: no gap takes the place of an hour", segments.len());
+    }
 }

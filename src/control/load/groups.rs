@@ -75,7 +75,8 @@ pub(super) fn finish(settings: &mut Settings) -> Result<(), SettingsError> {
             }
             let earlier = settings.groups.iter().take(index).find(|other| other.members.contains(member));
             if let Some(other) = earlier {
-                return fault(Fault::TwoGroups(member.to_string(), other.name.to_string(), name()));
+                let both = format!("`{}` and `{}`", other.name, group.name);
+                return fault(Fault::TwoGroups(member.to_string(), both));
             }
             let declared = settings.streams.iter().any(|stream| stream.name == *member);
             if !declared && !settings.open_publish {

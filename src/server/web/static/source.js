@@ -19,9 +19,15 @@ function renditions(text) {
   return [...uris, ...text.split("\n").filter((line) => line && !line.startsWith("#"))].join(" ");
 }
 
+/** What this page is counted by: one viewer, whatever its requests share an address with. */
+function newSession() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export class Source {
   #video;
   #url;
+  #session = null; // sent as a header (CMCD): in the query it would make caches keep every part once a viewer
   #clock;
   #tell;
   #hls = null;
@@ -41,6 +47,8 @@ export class Source {
     this.#clock = clock;
     this.#tell = tell;
     this.#native = wantsNative(video, engine);
+    // The stream is of the page's own origin: another one would be asked for leave before every part.
+    if (!this.#native) this.#session = newSession();
     video.addEventListener("ended", () => this.#end());
     video.addEventListener("timeupdate", () => this.#keepUp());
     video.addEventListener("error", () => {
@@ -88,7 +96,8 @@ export class Source {
   async #ask() {
     const sent = Date.now();
     try {
-      const response = await fetch(this.#url, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+      const headers = this.#session ? { "CMCD-Session": `sid="${this.#session}"` } : {};
+      const response = await fetch(this.#url, { cache: "no-store", headers, signal: AbortSignal.timeout(10000) });
       if (!response.headers.has("Age")) this.#clock.learn(response.headers.get("Date"), sent, Date.now());
       if (response.ok) return { text: await response.text() };
       return { state: refusal(response.status), detail: `The server answered ${response.status}.` };
@@ -126,6 +135,7 @@ export class Source {
       backBufferLength: Infinity,
       // CMAF needs no transmuxing, and without a worker the policy can forbid them all.
       enableWorker: false,
+      ...(this.#session && { cmcd: { sessionId: this.#session, useHeaders: true, includeKeys: ["sid"] } }),
     });
     // Further behind than this many target durations, jump. Set here: given to the constructor it would demand a
     // liveSyncDurationCount, and that would override the playlist's own hold-back.

@@ -1,0 +1,286 @@
+//! History: what was published, in which epochs, and who watched: bounded, newest first, and what was left out is counted.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::live::{Generation, Notice};
+use crate::media::{StreamName, WallTime};
+
+use super::listing::Watched;
+
+/// Generations kept.
+const GENERATIONS: usize = 256;
+/// Epochs, encoders and viewers kept of each: with all of them full it is some 24 MiB.
+const EACH: usize = 256;
+
+/// The newest of something, and how many are no longer kept.
+#[derive(Debug, Clone, Serialize)]
+struct Recent<T> {
+    newest_first: VecDeque<T>,
+    truncated: u64,
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self { newest_first: VecDeque::new(), truncated: 0 }
+    }
+}
+
+impl<T> Recent<T> {
+    fn push(&mut self, one: T) {
+        self.newest_first.push_front(one);
+        if self.newest_first.len() > EACH {
+            self.newest_first.pop_back();
+            self.truncated = self.truncated.saturating_add(1);
+        }
+    }
+}
+
+/// An unbroken span of one ingest.
+#[derive(Debug, Clone, Serialize)]
+struct Epoch {
+    #[serde(serialize_with = "text")]
+    since: WallTime,
+    reason: String,
+}
+
+/// An encoder's turn.
+#[derive(Debug, Clone, Serialize)]
+struct Source {
+    #[serde(serialize_with = "text")]
+    address: IpAddr,
+    encoder: Option<String>,
+    #[serde(serialize_with = "text")]
+    since: WallTime,
+    #[serde(serialize_with = "maybe")]
+    until: Option<WallTime>,
+    reason: Option<String>,
+}
+
+/// One run of a stream.
+#[derive(Debug, Clone, Serialize)]
+struct Run {
+    #[serde(serialize_with = "text")]
+    stream: StreamName,
+    generation: String,
+    #[serde(serialize_with = "text")]
+    started: WallTime,
+    #[serde(serialize_with = "maybe")]
+    ended: Option<WallTime>,
+    publishers: Recent<Source>,
+    epochs: Recent<Epoch>,
+    viewers: Recent<Watched>,
+    #[serde(skip)]
+    notices: Vec<Notice>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Chronicle {
+    generations: VecDeque<Run>,
+    truncated: u64,
+}
+
+/// What was, since the server started.
+#[derive(Debug, Default)]
+pub struct History(Mutex<Chronicle>);
+
+impl History {
+    /// An encoder at `address` begins to publish, or goes on with a generation that waited.
+    pub fn began(&self, generation: &Generation, address: IpAddr, encoder: &str, at: WallTime) {
+        let mut chronicle = self.held();
+        let id = generation.id().as_str();
+        let (run, reason) = match chronicle.generations.iter().position(|run| run.generation == id) {
+            Some(at) => (chronicle.generations.get_mut(at), "an encoder came back"),
+            None => {
+                chronicle.generations.push_front(Run {
+                    stream: generation.name().clone(),
+                    generation: id.to_owned(),
+                    started: generation.started(),
+                    ended: None,
+                    publishers: Recent::default(),
+                    epochs: Recent::default(),
+                    viewers: Recent::default(),
+                    notices: Vec::new(),
+                });
+                chronicle.forget();
+                (chronicle.generations.front_mut(), "the stream began")
+            }
+        };
+        let Some(run) = run else { return };
+        let encoder =
+            Some(encoder).filter(|name| !name.is_empty()).map(|name| name.chars().take(64).collect());
+        run.publishers.push(Source { address, encoder, since: at, until: None, reason: None });
+        run.epochs.push(Epoch { since: at, reason: reason.to_owned() });
+        run.notices.clear();
+    }
+
+    /// Something was noticed of the input; some of it begins an epoch.
+    pub fn noticed(&self, generation: &Generation, notice: Notice, at: WallTime) {
+        let mut chronicle = self.held();
+        let Some(run) = chronicle.run(generation) else { return };
+        if let Notice::ClockJump(_) | Notice::NewConfig(_) | Notice::Stalled { .. } = notice {
+            run.epochs.push(Epoch { since: at, reason: notice.to_string() });
+        } else if run.notices.len() < EACH && !run.notices.contains(&notice) {
+            run.notices.push(notice);
+        }
+    }
+
+    /// The encoder is gone, for `reason`.
+    pub fn left(&self, generation: &Generation, reason: &dyn fmt::Display, at: WallTime) {
+        let mut chronicle = self.held();
+        let Some(run) = chronicle.run(generation) else { return };
+        if let Some(source) = run.publishers.newest_first.front_mut() {
+            source.until = Some(at);
+            source.reason = Some(reason.to_string());
+        }
+    }
+
+    /// Notes the end of what has ended: all but the generations that `live` holds to be going on.
+    pub fn look(&self, live: impl Fn(&StreamName, &str) -> bool, at: WallTime) {
+        for run in self.held().generations.iter_mut().filter(|run| run.ended.is_none()) {
+            run.ended = (!live(&run.stream, &run.generation)).then_some(at);
+        }
+    }
+
+    /// A viewer is gone; without words it is only counted.
+    pub(super) fn watched(&self, stream: &StreamName, watched: Option<Watched>) {
+        let mut chronicle = self.held();
+        if let Some(run) = chronicle.generations.iter_mut().find(|run| run.stream == *stream) {
+            match watched {
+                Some(watched) => run.viewers.push(watched),
+                None => run.viewers.truncated = run.viewers.truncated.saturating_add(1),
+            }
+        }
+    }
+
+    /// What was noticed of the input of a generation and begins no epoch.
+    pub fn notices(&self, generation: &Generation) -> Vec<Notice> {
+        self.held().run(generation).map(|run| run.notices.clone()).unwrap_or_default()
+    }
+
+    /// The encoders and the epochs of a generation, newest first.
+    pub fn of(&self, generation: &Generation) -> Option<(Value, Value)> {
+        let mut chronicle = self.held();
+        let run = chronicle.run(generation)?;
+        Some((serde_json::to_value(&run.publishers).ok()?, serde_json::to_value(&run.epochs).ok()?))
+    }
+
+    /// All of it, as JSON.
+    pub fn document(&self) -> Value {
+        serde_json::to_value(&*self.held()).unwrap_or_default()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Chronicle> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Chronicle {
+    fn run(&mut self, generation: &Generation) -> Option<&mut Run> {
+        let id = generation.id().as_str();
+        self.generations.iter_mut().find(|run| run.generation == id)
+    }
+
+    /// Drops the oldest that has ended; what goes on is never lost.
+    fn forget(&mut self) {
+        if self.generations.len() <= GENERATIONS {
+            return;
+        }
+        if let Some(oldest) = self.generations.iter().rposition(|run| run.ended.is_some()) {
+            self.generations.remove(oldest);
+            self.truncated = self.truncated.saturating_add(1);
+        }
+    }
+}
+
+fn text<S: Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+#[allow(clippy::ref_option, reason = "the shape that serde asks for")]
+fn maybe<S: Serializer>(value: &Option<impl fmt::Display>, to: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => to.collect_str(value),
+        None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "tests need some instant to count from"
+)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::live::Registry;
+    use crate::media::Now;
+
+    fn now() -> Now {
+        Now { mono: Instant::now(), wall: WallTime { unix_micros: 1_700_000_000_000_000 } }
+    }
+
+    #[test]
+    fn generations_and_epochs_are_kept_newest_first_and_the_rest_is_counted() {
+        let (history, registry, now) =
+            (History::default(), Registry::new(crate::live::Settings::default()), now());
+        let name = |n: u32| StreamName::parse(&format!("s{n}")).unwrap();
+        let mut open = Vec::new();
+        for n in 0..300 {
+            let publisher = registry.publish(&name(n), now).unwrap();
+            history.began(publisher.generation(), [192, 0, 2, 1].into(), "", now.wall);
+            // The very first goes on for ever.
+            if n > 0 {
+                history.look(|stream, _| *stream == name(0), now.wall);
+            }
+            open.push(publisher);
+        }
+        let document = history.document();
+        let streams: Vec<_> = document["generations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|run| run["stream"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            (streams.len(), document["truncated"].as_u64()),
+            (GENERATIONS, Some(300 - GENERATIONS as u64))
+        );
+        assert_eq!((streams[0], streams[GENERATIONS - 1]), ("s299", "s0"), "what goes on is never lost");
+
+        let generation = open[299].generation();
+        for millis in 0..EACH as u64 + 9 {
+            history.noticed(generation, Notice::Stalled { millis }, now.wall);
+        }
+        history.noticed(generation, Notice::NoSteadyRate, now.wall);
+        let (publishers, epochs) = history.of(generation).unwrap();
+        assert_eq!(epochs["newest_first"].as_array().unwrap().len(), EACH);
+        assert_eq!(epochs["truncated"], 10);
+        assert_eq!(publishers["newest_first"][0]["address"], "192.0.2.1");
+        assert_eq!(history.notices(generation), [Notice::NoSteadyRate]);
+    }
+
+    #[test]
+    fn an_encoder_that_comes_back_begins_an_epoch_of_the_same_generation() {
+        let (history, registry, now) =
+            (History::default(), Registry::new(crate::live::Settings::default()), now());
+        let publisher = registry.publish(&StreamName::parse("cam").unwrap(), now).unwrap();
+        let generation = publisher.generation();
+        history.began(generation, [192, 0, 2, 1].into(), "OBS", now.wall);
+        history.left(generation, &"the encoder closed the connection", now.wall);
+        history.began(generation, [192, 0, 2, 2].into(), "OBS", now.wall);
+        let document = history.document();
+        assert_eq!(document["generations"].as_array().unwrap().len(), 1);
+        let run = &document["generations"][0];
+        assert_eq!(run["publishers"]["newest_first"][1]["reason"], "the encoder closed the connection");
+        assert_eq!(run["publishers"]["newest_first"][0]["until"], Value::Null);
+        assert_eq!(run["epochs"]["newest_first"][0]["reason"], "an encoder came back");
+    }
+}

@@ -1,0 +1,192 @@
+//! Viewer: one member of the audience on a connection of its own: the guard that counts it and can be told to close.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use serde::Serialize;
+
+use crate::media::{Now, StreamName, WallTime};
+
+use super::identity::Protocol;
+use super::viewers::Viewers;
+
+/// Why a viewer is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It closed.
+    ClientClosed,
+    /// It fell behind further than it may.
+    SlowClientLagged,
+    /// It took nothing for too long.
+    WriteTimeout,
+    /// There is nothing more of the stream.
+    StreamEnded,
+    /// The operator sent it away.
+    Kicked,
+    /// The server stops.
+    Shutdown,
+    /// It asked for nothing for too long.
+    Idle,
+}
+
+impl Leave {
+    const ALL: [Self; 7] = [
+        Self::ClientClosed,
+        Self::SlowClientLagged,
+        Self::WriteTimeout,
+        Self::StreamEnded,
+        Self::Kicked,
+        Self::Shutdown,
+        Self::Idle,
+    ];
+
+    /// In the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientClosed => "client_closed",
+            Self::SlowClientLagged => "slow_client_lagged",
+            Self::WriteTimeout => "write_timeout",
+            Self::StreamEnded => "stream_ended",
+            Self::Kicked => "kicked",
+            Self::Shutdown => "shutdown",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// What a slow viewer has missed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Lag {
+    /// How often it had to skip.
+    pub events: u64,
+    /// Frames skipped.
+    pub frames: u64,
+    /// Bytes skipped.
+    pub bytes: u64,
+    /// Furthest behind that it was, in microseconds of media.
+    pub largest_micros: i64,
+    /// How long writes to it stood still, in microseconds.
+    pub blocked_micros: u64,
+    /// Writes that were not done in time.
+    pub timeouts: u64,
+    /// Writes that took a part of what was given.
+    pub short_writes: u64,
+}
+
+/// Where a viewer sits: what others may see of it, and say to it.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) id: u64,
+    /// By what it is known should it come back.
+    pub(super) identity: u64,
+    pub(super) stream: StreamName,
+    pub(super) protocol: Protocol,
+    pub(super) address: IpAddr,
+    pub(super) agent: Option<Box<str>>,
+    pub(super) since: WallTime,
+    sent: AtomicU64,
+    lag: Mutex<Lag>,
+    /// 0 while it may stay; else one more than the reason's place in [`Leave::ALL`].
+    leave: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Seat {
+    pub(super) fn new(
+        (id, identity): (u64, u64),
+        stream: StreamName,
+        protocol: Protocol,
+        (address, agent): (IpAddr, Option<Box<str>>),
+        since: WallTime,
+    ) -> Self {
+        let (sent, lag, leave, waker) = Default::default();
+        Self { id, identity, stream, protocol, address, agent, since, sent, lag, leave, waker }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lag(&self) -> Lag {
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first reason wins. Whether it is this one.
+    pub(super) fn close(&self, reason: Leave) -> bool {
+        let number = Leave::ALL.iter().zip(1_u8..).find(|(one, _)| **one == reason).map_or(1, |(_, n)| n);
+        let first = self.leave.compare_exchange(0, number, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        first
+    }
+
+    pub(super) fn closed(&self) -> Option<Leave> {
+        let number = usize::from(self.leave.load(Ordering::Acquire));
+        Leave::ALL.get(number.checked_sub(1)?).copied()
+    }
+
+    fn poll_closed(&self, cx: &Context<'_>) -> Poll<Leave> {
+        {
+            let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+            if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+        }
+        // After the waker is there, so that no reason falls between.
+        self.closed().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// A viewer on a connection, for as long as it lives. Dropping it counts it out.
+#[derive(Debug)]
+pub struct Viewer {
+    viewers: Arc<Viewers>,
+    seat: Arc<Seat>,
+    now: Now,
+}
+
+impl Viewer {
+    pub(super) fn new(viewers: Arc<Viewers>, seat: Arc<Seat>, now: Now) -> Self {
+        Self { viewers, seat, now }
+    }
+
+    /// Its name in the API.
+    pub fn id(&self) -> String {
+        format!("{:016x}", self.seat.id)
+    }
+
+    /// Notes that `bytes` more were written to it.
+    pub fn sent(&mut self, bytes: u64, now: Now) {
+        self.now = now;
+        self.seat.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes all that it has missed so far.
+    pub fn lagged(&self, lag: Lag) {
+        *self.seat.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+    }
+
+    /// Notes why it ends; the first reason counts. What it was told before comes back.
+    pub fn close(&mut self, reason: Leave, now: Now) -> Leave {
+        self.now = now;
+        self.seat.close(reason);
+        self.seat.closed().unwrap_or(reason)
+    }
+
+    /// Returns when the viewer is to be closed, and why: it is kicked, or shed. One task at a time may wait.
+    pub async fn closed(&self) -> Leave {
+        poll_fn(|cx| self.seat.poll_closed(cx)).await
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.seat.close(Leave::ClientClosed);
+        self.viewers.gone(&self.seat, self.now);
+    }
+}
