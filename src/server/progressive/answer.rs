@@ -19,9 +19,9 @@ use crate::progressive::Format;
 use super::super::body::Payload;
 use super::super::clock::Clock;
 use super::super::context::Context;
+use super::super::denial;
 use super::super::http::Peer;
 use super::super::playback::signed;
-use super::super::denial;
 use super::body::LiveBody;
 use super::feed::{Feeds, Unavailable};
 use super::reader::Reader;
@@ -32,7 +32,11 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 
 /// Answers a request that is for an endless file; `None` when it is for something else. Where a path is one of HLS
 /// too, HLS is meant.
-pub(in crate::server) fn take(context: &Arc<Context>, head: &Parts, peer: &Peer) -> Option<Response<Payload>> {
+pub(in crate::server) fn take(
+    context: &Arc<Context>,
+    head: &Parts,
+    peer: &Peer,
+) -> Option<Response<Payload>> {
     if head.method != Method::GET && head.method != Method::HEAD {
         return None;
     }
@@ -57,7 +61,11 @@ pub(in crate::server) fn take(context: &Arc<Context>, head: &Parts, peer: &Peer)
         Err(denied) => {
             context.metrics.audience.refused(&denied);
             let response = denial::response(&denied);
-            if head.method == Method::HEAD { response.map(|_| Payload::Page(Page::new(Nothing))) } else { response }
+            if head.method == Method::HEAD {
+                response.map(|_| Payload::Page(Page::new(Nothing)))
+            } else {
+                response
+            }
         }
     };
     Some(signed(response, hls::URGENT))
@@ -122,10 +130,7 @@ impl Body for Nothing {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Task<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Poll::Ready(None)
     }
 }
