@@ -58,7 +58,8 @@ pub(super) async fn serve(
         };
         match admission.admit(peer.ip()) {
             Ok(permit) => {
-                listen::tune_ingest(&stream);
+                // It may be a player's, and is none the worse for it if not.
+                listen::tune_viewer(&stream);
                 let (context, open, tls) = (context.clone(), open.clone(), tls.clone());
                 tokio::spawn(async move {
                     context.metrics.rtmp_connections.inc();
