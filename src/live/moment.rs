@@ -44,10 +44,13 @@ impl Bounds {
     /// What the ring of a generation with so many tracks may keep: for each as much as of its parts.
     pub fn of(limits: &RingLimits, tracks: usize) -> Self {
         let bytes = limits.bytes.saturating_mul(tracks.max(1));
+        let micros = i64::try_from(limits.history.as_micros()).unwrap_or(i64::MAX);
         Self {
             bytes,
-            micros: i64::try_from(limits.history.as_micros()).unwrap_or(i64::MAX),
-            span_bytes: bytes.saturating_mul(2),
+            micros,
+            span_bytes: bytes,
+            // Past this nobody waits for so old a keyframe; and where pictures stop for good, sound goes on.
+            span_micros: micros.saturating_mul(2),
             jumps: limits.jumps,
             jumps_within: limits.jumps_within,
             blocked: limits.blocked,

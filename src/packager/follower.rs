@@ -268,12 +268,17 @@ impl Follower {
             }
             self.seal_waiting(cut, epoch, out);
         }
-        let missing = self.lane.chain.map_or(0, |chain| cut.at.saturating_sub(chain));
+        if cut.closes.is_some() && self.lane.would_skip() {
+            // Where nothing came in this epoch, what is missing begins where the epoch does.
+            self.lane.chain.get_or_insert(epoch.media.to(self.lane.scale).value.min(cut.at));
+        }
+        let mut missing = self.lane.chain.map_or(0, |chain| cut.at.saturating_sub(chain));
         // Where the leader's next segment is a gap, what is missing here belongs to that too.
         let own = cut.closes == Some(Next::Gap) && self.lane.ends_in_gap() == Some(false);
-        if !own && (missing > self.guess || (cut.closes.is_some() && self.lane.would_skip())) {
-            let head = self.head(cut, epoch);
-            self.lane.gap(missing.clamp(1, self.lane.target), head, out);
+        while !own && (missing > self.guess || (cut.closes.is_some() && self.lane.would_skip())) {
+            let gap = missing.clamp(1, self.lane.target);
+            self.lane.gap(gap, self.head(cut, epoch), out);
+            missing = missing.saturating_sub(gap);
         }
     }
 

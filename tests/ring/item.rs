@@ -37,12 +37,13 @@ impl Entry for Item {
     }
 }
 
-/// Bounds of `bytes` and `micros`, a hard one of twice the bytes, and patience as by default.
+/// Bounds of `bytes` and `micros`, hard ones of twice as much, and patience as by default.
 pub(crate) fn bounds(bytes: usize, micros: i64) -> Bounds {
     Bounds {
         bytes,
         micros,
         span_bytes: bytes * 2,
+        span_micros: micros * 2,
         jumps: 3,
         jumps_within: Duration::from_secs(30),
         blocked: Duration::from_secs(6),

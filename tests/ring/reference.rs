@@ -52,7 +52,9 @@ impl Model {
         self.all.push(item);
         while self.all.len() - self.first > 1 {
             let over = match self.newest() {
-                Some(newest) if newest == self.first => self.bytes(self.first) > 2 * BYTES,
+                Some(newest) if newest == self.first => {
+                    self.bytes(self.first) > 2 * BYTES || self.micros(self.first) > 2 * MICROS
+                }
                 _ => self.bytes(self.first) > BYTES || self.micros(self.first) > MICROS,
             };
             if !over {

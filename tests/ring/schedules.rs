@@ -59,6 +59,7 @@ fn ring(entries: usize) -> Arc<Ring<Item>> {
         bytes: entries,
         micros: i64::MAX,
         span_bytes: entries,
+        span_micros: i64::MAX,
         jumps: usize::MAX,
         jumps_within: Duration::ZERO,
         blocked: Duration::from_secs(6),

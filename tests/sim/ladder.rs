@@ -251,3 +251,26 @@ fn a_rung_that_dies_leaves_gaps_and_the_ladder_and_comes_back_to_both() {
     assert!((58..=66).contains(&last), "back after {last} s");
     assert_eq!(outcome.notices, [Notice::Misaligned(dead)]);
 }
+
+/// Of a rung that is dead when an epoch begins nothing is known in that epoch: its gaps lie where the leader's media is.
+#[test]
+fn the_gaps_of_a_rung_that_is_dead_when_an_epoch_begins_have_the_leaders_times() {
+    let (tracks, mut sent) = ladder(&RUNGS[..2], 60);
+    let dead = video(1);
+    sent.retain(|one| one.frame.track != dead || !(20_000_000..40_000_000).contains(&one.true_pts));
+    for one in sent.iter_mut().filter(|one| one.true_pts >= 30_000_000) {
+        one.frame.dts.value += 36_000_000;
+    }
+    let outcome = publish(tracks, sent, Settings::default());
+    let segments = |id| &outcome.watcher.seen[&id].segments;
+    let (lead, own) = (segments(TrackId::VIDEO), segments(dead));
+    assert!(lead.values().any(|segment| segment.head.epoch == 1), "an epoch began");
+    let (last, _) = lead.last_key_value().unwrap();
+    for (msn, segment) in own.range(..=last) {
+        let of_lead = &lead[msn];
+        let apart = segment.start - of_lead.start;
+        assert!(apart.abs() <= 9_000, "segment {msn} begins {apart} ticks from the leader's");
+        let apart = segment.duration - of_lead.duration;
+        assert!(apart.abs() <= 9_000, "segment {msn} is longer by {apart} ticks");
+    }
+}

@@ -19,8 +19,11 @@ pub struct Bounds {
     pub bytes: usize,
     /// Media time kept, in microseconds.
     pub micros: i64,
-    /// Bytes that the newest span from a start may take: up to this it is kept whole, whatever the others say.
+    /// Bytes that the newest span from a start may take: up to this and `span_micros` it is kept whole, whatever
+    /// the others say.
     pub span_bytes: usize,
+    /// Media time that it may take, in microseconds.
+    pub span_micros: i64,
     /// The jump, within `jumps_within`, at which a slow reader is closed.
     pub jumps: usize,
     /// See `jumps`.

@@ -115,10 +115,9 @@ impl<T: Entry> State<T> {
     fn over(&self) -> bool {
         let bytes = self.bytes_from(self.first);
         let newest = self.newest_start().is_some_and(|start| start.number <= self.first.number);
-        if newest {
-            return bytes > self.bounds.span_bytes as u64;
-        }
-        bytes > self.bounds.bytes as u64 || self.micros_from(self.first.number) > self.bounds.micros
+        let Bounds { bytes: most, micros, span_bytes, span_micros, .. } = self.bounds;
+        let (most, micros) = if newest { (span_bytes, span_micros) } else { (most, micros) };
+        bytes > most as u64 || self.micros_from(self.first.number) > micros
     }
 }
 

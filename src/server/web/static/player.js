@@ -85,7 +85,7 @@ class Page {
     show("s-stalls", stats.stalls === 0 ? "none" : `${stats.stalls} · ${seconds(stats.stalled)}`);
     show("s-dropped", String(stats.dropped));
     show("s-mode", stats.mode || "–");
-    if (this.controls.statsShown) this.encoder.ask();
+    if (this.controls.statsShown && stats.playing) this.encoder.ask();
     element("encoder").hidden = this.encoder.words === "–";
     show("s-encoder", this.encoder.words);
     this.controls.update(latency, stats.target);
