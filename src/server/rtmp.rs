@@ -213,12 +213,8 @@ impl<'a> Driver<'a> {
         let mut now = Clock::now();
         loop {
             self.drain(now);
-            let written = self.outbound.is_empty() && !self.unflushed;
-            if let Some((end, _)) = self.end.take_if(|_| written) {
+            if let Some(end) = self.over() {
                 return end;
-            }
-            if self.play.is_some() && written {
-                return End::Plays;
             }
             if let Some(feed) = self.feed.as_mut().filter(|_| buffer.len() < READ) {
                 buffer.resize(READ, 0);
@@ -271,6 +267,15 @@ impl<'a> Driver<'a> {
     fn retire(&mut self) {
         self.session.retire(&Rejection::shutdown(STOPPING));
         self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
+    }
+
+    /// Why it ends, or goes on as a play, once everything is written.
+    fn over(&mut self) -> Option<End> {
+        if !self.outbound.is_empty() || self.unflushed {
+            return None;
+        }
+        let end = self.end.take().map(|(end, _)| end);
+        end.or_else(|| self.play.is_some().then_some(End::Plays))
     }
 
     /// Whether bytes are wanted: not while a publish is being judged, nor after the end.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::encoder::{ffmpeg_publish, fixture, succeed};
+use crate::encoder::{ffmpeg_publish, generate, succeed};
 use crate::http::Http;
 use crate::play::first_segments;
 use crate::reference::{self, Track};
@@ -52,12 +52,12 @@ fn is_end_of(source: &[Track], seen: &[Track], who: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn ffmpeg_and_gstreamer_play_over_rtmp_bit_exactly_and_so_through_a_relay() {
     let mut server = Server::without_grace(&["cam".to_owned(), "copy".to_owned()]).await;
-    let clip = fixture("bbb_720p25_avc_aac.mp4");
+    let folder = tempfile::tempdir().unwrap();
+    let clip = generate(folder.path(), "clip", "size=320x180:rate=25", 14, "-bf 2 -g 25").await;
     let published = tokio::spawn(succeed(ffmpeg_publish(&clip, &server.publish_url("cam")), LIMIT));
     let http = Http::new(server.http, false);
     first_segments(&http, "cam").await;
 
-    let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
     let (url, copy) =
         (format!("rtmp://{}/live/cam", server.rtmp), format!("rtmp://{}/live/copy", server.rtmp));

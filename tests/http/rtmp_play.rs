@@ -25,20 +25,24 @@ fn assert_source(frames: &[Frame], kind: TrackKind) {
     let clip = clip("bbb_720p25_avc_aac.mp4");
     let track = clip.tracks().iter().find(|track| track.track.id.kind == kind).unwrap();
     let samples = &track.samples;
-    let first = samples.iter().position(|sample| sample.payload == frames[0].payload).unwrap();
+    let mut next = samples.iter().position(|sample| sample.payload == frames[0].payload).unwrap();
     for (n, frame) in frames.iter().enumerate() {
-        let sample = &samples[(first + n) % samples.len()];
+        // A repetition may begin before the last piece of sound: pictures decide how long the clip is.
+        if next + 1 >= samples.len() && samples.get(next).is_none_or(|last| last.payload != frame.payload) {
+            next = 0;
+        }
+        let sample = &samples[next];
         assert!(frame.payload == sample.payload, "{kind:?} {n} is not the source's");
         if kind == TrackKind::Video {
             let cts = rescale(sample.cts, track.scale, rillcast::media::Timescale::MILLIS);
             assert_eq!((frame.key, i64::from(frame.cts)), (sample.key, cts), "{n}");
         }
+        next += 1;
     }
     for pair in frames.windows(2) {
         let step = pair[1].time.wrapping_sub(pair[0].time);
-        let most = if kind == TrackKind::Video { 40..=41 } else { 21..=24 };
         // Where the clip is repeated, sound and pictures wait for each other.
-        assert!(most.contains(&step) || step < 100, "{kind:?}: {} after {}", pair[1].time, pair[0].time);
+        assert!((1..100).contains(&step), "{kind:?}: {} after {}", pair[1].time, pair[0].time);
     }
 }
 
@@ -80,9 +84,11 @@ async fn all_players_are_sent_the_same() {
     for _ in 0..5 {
         players.push(Player::join(server.at.rtmp, "cam").await);
     }
+    let read = |mut player: Player| tokio::spawn(async move { player.frames(TagKind::Video, 100).await });
+    let reading: Vec<_> = players.into_iter().map(read).collect();
     let mut all = Vec::new();
-    for player in &mut players {
-        all.push(player.frames(TagKind::Video, 100).await);
+    for read in reading {
+        all.push(read.await.unwrap());
     }
     let start = all.iter().map(|frames| frames[0].time).max().unwrap();
     let from =

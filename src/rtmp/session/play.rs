@@ -50,7 +50,7 @@ impl Session {
                     player: self.encoder.take(),
                     codecs: std::mem::take(&mut self.codecs),
                 };
-                let keeps = values.iter().any(|value| *value == Value::Boolean(false));
+                let keeps = values.contains(&Value::Boolean(false));
                 self.phase = Phase::Asking { stream, wish: Wish::Play { reset: !keeps } };
                 self.outbox.push(Output::PlayRequested(Box::new(request)));
                 return Ok(());
