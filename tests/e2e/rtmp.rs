@@ -28,14 +28,18 @@ fn gstreamer(element: &str, url: &str, file: &Path) -> Command {
     command
 }
 
-/// That `seen` is the end of `source`, from a keyframe on: bytes, and times but for where they begin.
-fn is_end_of(source: &[Track], seen: &[Track], who: &str) {
+/// That `seen` is a run of `source`, from a keyframe on: bytes, and times but for where they begin. GStreamer drops what
+/// it holds when it is told of the end; the others have all of it.
+fn is_run_of(source: &[Track], seen: &[Track], who: &str) {
     assert_eq!(seen.len(), 2, "{who}");
     for track in seen {
         let own = source.iter().find(|one| one.video == track.video).unwrap();
         assert!(track.packets.len() > 20, "{who}: {} packets", track.packets.len());
         assert!(track.packets[0].key, "{who}");
-        let rest = &own.packets[own.packets.len() - track.packets.len()..];
+        let first = own.packets.iter().position(|packet| packet.hash == track.packets[0].hash).unwrap();
+        let rest = &own.packets[first..];
+        assert!(who.starts_with("rtmp") || rest.len() == track.packets.len(), "{who}: not to the end");
+        assert!(rest.len() >= track.packets.len(), "{who}: more than there is");
         let (first, millis) = (&rest[0], |ticks| own.ticks(ticks, 1_000));
         for (packet, sent) in track.packets.iter().zip(rest) {
             assert_eq!(packet.hash, sent.hash, "{who}: altered");
@@ -76,7 +80,7 @@ async fn ffmpeg_and_gstreamer_play_over_rtmp_bit_exactly_and_so_through_a_relay(
         // Not a word of invalid timestamps.
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!said.contains("nvalid"), "{who}: {said}");
-        is_end_of(&source, &reference::read(&file(who)).await, who);
+        is_run_of(&source, &reference::read(&file(who)).await, who);
     }
     published.await.unwrap();
     relayed.await.unwrap();

@@ -61,7 +61,7 @@ impl Session {
     }
 
     /// Lets the play that was requested begin: behind what is sent now the driver writes messages as
-    /// [`chunk::write`](crate::rtmp::chunk::write) makes them. Without a request it does nothing.
+    /// [`chunk::write`](crate::rtmp::chunk::write()) makes them. Without a request it does nothing.
     pub fn accept_play(&mut self) {
         let Phase::Asking { stream, wish: Wish::Play { reset } } = self.phase else { return };
         self.phase = Phase::Playing { stream, pinged: self.now, answers: false };
