@@ -136,7 +136,7 @@ async fn the_end_of_a_stream_is_told_and_so_is_that_of_the_server() {
     let mut player = Player::join(server.at.rtmp, "cam").await;
     player.frames(TagKind::Video, 5).await;
     encoder.stop().await;
-    let heard = player.to_end().await;
+    let heard = player.hears_out().await;
     let end: Vec<_> = heard.iter().filter(|heard| !matches!(heard, Heard::Frame(_))).collect();
     let [Heard::Eof, Heard::Status(first, words), Heard::Status(last, _)] = end[..] else {
         panic!("{end:?}")
@@ -148,7 +148,7 @@ async fn the_end_of_a_stream_is_told_and_so_is_that_of_the_server() {
     playable(&server, "two").await;
     let mut player = Player::join(server.at.rtmp, "two").await;
     player.frames(TagKind::Video, 5).await;
-    let (took, heard) = tokio::join!(server.stop(), player.to_end());
+    let (took, heard) = tokio::join!(server.stop(), player.hears_out());
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert!(heard.iter().any(|heard| matches!(heard, Heard::Status(code, _) if code == OVER)), "{heard:?}");
     drop(encoder);
@@ -162,7 +162,7 @@ async fn what_is_not_there_is_refused_in_words_at_once() {
         let mut player = Player::ask(server.at.rtmp, name, &[]).await;
         let words = player.until_status("NetStream.Play.StreamNotFound").await;
         assert_eq!(words, "there is no such stream", "{name}");
-        assert_eq!(player.to_end().await, [], "{name}");
+        assert_eq!(player.hears_out().await, [], "{name}");
         assert!(began.elapsed() < Duration::from_secs(2), "{name}: {:?}", began.elapsed());
     }
     assert_eq!(metric(&server, "rillcast_refused_total{reason=\"not_found\"}").await, Some(4));
@@ -176,7 +176,7 @@ async fn codecs_beyond_the_old_ones_go_to_players_that_announce_them_only() {
     let mut old = Player::ask(server.at.rtmp, "cam", &[]).await;
     let words = old.until_status("NetStream.Play.Failed").await;
     assert!(words.contains("hvc1"), "{words}");
-    assert_eq!(old.to_end().await, []);
+    assert_eq!(old.hears_out().await, []);
     for codecs in [["hvc1", "av01"], ["*", ""]] {
         let mut new = Player::ask(server.at.rtmp, "cam", &codecs).await;
         new.until_status("NetStream.Play.Start").await;
@@ -240,13 +240,13 @@ async fn hostile_players_are_closed_and_the_stream_goes_on() {
     for n in 0..1_000 {
         flood.call(1, "play", f64::from(n), &[rillcast::flv::amf0::Value::Null]).await;
     }
-    assert!(flood.to_end().await.len() < 400);
+    assert!(flood.hears_out().await.len() < 400);
     // One that sends what a publisher may.
     let mut fat = Player::join(server.at.rtmp, "cam").await;
     let head = [0x06, 0, 0, 0, 0x10, 0, 0, 9, 1, 0, 0, 0];
     let _ = fat.socket.write_all(&head).await;
     let _ = fat.socket.write_all(&vec![0; 1 << 20]).await;
-    fat.to_end().await;
+    fat.hears_out().await;
     // Many that come and go.
     let mut crowd = Vec::new();
     for _ in 0..100 {

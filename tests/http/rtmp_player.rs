@@ -128,10 +128,8 @@ impl Player {
     fn obey(&mut self, message: RtmpMessage) {
         match message {
             RtmpMessage::SetChunkSize { size } => self.ears.set_max_chunk_size(size as usize).unwrap(),
-            RtmpMessage::Amf0Data { values } => {
-                if values[0] == Amf0Value::Utf8String("onMetaData".into()) {
-                    self.heard.push_back(Heard::Metadata);
-                }
+            RtmpMessage::Amf0Data { values } if values[0] == Amf0Value::Utf8String("onMetaData".into()) => {
+                self.heard.push_back(Heard::Metadata);
             }
             RtmpMessage::Amf0Command { command_name, additional_arguments, .. }
                 if command_name == "onStatus" =>
@@ -174,7 +172,7 @@ impl Player {
     }
 
     /// Hears everything until the connection is closed.
-    pub(crate) async fn to_end(&mut self) -> Vec<Heard> {
+    pub(crate) async fn hears_out(&mut self) -> Vec<Heard> {
         let mut all = Vec::new();
         while let Some(heard) = self.hears().await {
             all.push(heard);
