@@ -16,8 +16,12 @@ mod continuity;
 mod crowds;
 #[path = "http/cues.rs"]
 mod cues;
+#[path = "progressive/demux.rs"]
+mod demux;
 #[path = "http/faults.rs"]
 mod faults;
+#[path = "http/film.rs"]
+mod film;
 #[path = "http/framing.rs"]
 mod framing;
 #[path = "http/groups.rs"]
@@ -36,12 +40,18 @@ mod ladder;
 mod obs;
 #[path = "http/playback.rs"]
 mod playback;
+#[path = "http/progressive.rs"]
+mod progressive;
 #[path = "http/ranges.rs"]
 mod ranges;
 #[path = "http/rig.rs"]
 mod rig;
 #[path = "http/routes.rs"]
 mod routes;
+#[path = "http/rtmp_play.rs"]
+mod rtmp_play;
+#[path = "http/rtmp_player.rs"]
+mod rtmp_player;
 #[path = "http/swallow.rs"]
 mod swallow;
 #[path = "http/tls.rs"]

@@ -15,6 +15,8 @@ mod demux;
 mod flv;
 #[path = "progressive/mp4.rs"]
 mod mp4;
+#[path = "progressive/rtmp.rs"]
+mod rtmp;
 #[path = "progressive/source.rs"]
 mod source;
 #[path = "progressive/ts.rs"]
@@ -22,6 +24,7 @@ mod ts;
 
 use std::sync::Arc;
 
+use rillcast::live::Entry as _;
 use rillcast::media::Frame;
 use rillcast::progressive::{Chunk, Format, Head, Incompatible, Mux, Onward};
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::choice::Choice;
 use super::chunk::{Chunk, Head};
 use super::error::Incompatible;
-use super::mux::Format;
+use super::format::Format;
 use crate::base::Rope;
 use crate::flv::{TagKind, mux, shared};
 use crate::media::{Frame, Track, TrackKind};
@@ -78,5 +78,5 @@ fn head(choice: &Choice<()>, time: u32) -> Head {
             .collect::<Vec<_>>()
     };
     let first: Vec<_> = std::iter::once(file).chain(tags(0)).collect();
-    Head { first: first.concat().into(), again: tags(time).concat().into() }
+    Head { first: first.concat().into(), again: tags(time).concat().into(), ..Head::default() }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::choice::Choice;
 use super::chunk::{Chunk, Head};
 use super::error::Incompatible;
-use super::mux::Format;
+use super::format::Format;
 use crate::base::Rope;
 use crate::cmaf::{self, Sample, TrackRun};
 use crate::media::{Frame, Ticks, Timescale, Track, TrackKind};
@@ -47,7 +47,7 @@ impl Fragments {
     pub(super) fn new(tracks: &[Track]) -> Result<Self, Incompatible> {
         let choice = choose(tracks)?;
         let first = cmaf::movie(&choice.tracks())?;
-        let head = Arc::new(Head { first, again: Bytes::new() });
+        let head = Arc::new(Head { first, ..Head::default() });
         Ok(Self { choice, head, sequence: 0 })
     }
 
