@@ -16,8 +16,12 @@ mod continuity;
 mod crowds;
 #[path = "http/cues.rs"]
 mod cues;
+#[path = "progressive/demux.rs"]
+mod demux;
 #[path = "http/faults.rs"]
 mod faults;
+#[path = "http/film.rs"]
+mod film;
 #[path = "http/framing.rs"]
 mod framing;
 #[path = "http/groups.rs"]
@@ -36,6 +40,8 @@ mod ladder;
 mod obs;
 #[path = "http/playback.rs"]
 mod playback;
+#[path = "http/progressive.rs"]
+mod progressive;
 #[path = "http/ranges.rs"]
 mod ranges;
 #[path = "http/rig.rs"]

@@ -22,6 +22,7 @@ mod ts;
 
 use std::sync::Arc;
 
+use rillcast::live::Entry as _;
 use rillcast::media::Frame;
 use rillcast::progressive::{Chunk, Format, Head, Incompatible, Mux, Onward};
 

@@ -9,6 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::audience::Audience;
 use super::encoders::Encoders;
+use super::outputs::Outputs;
 
 /// Every counter and gauge of the server. Shared by reference; each is one atomic.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Metrics {
     pub encoders: Encoders,
     /// What is counted of viewers and of who is refused.
     pub audience: Audience,
+    /// Readers that have streams frame by frame.
+    pub outputs: Outputs,
     requests: Family<RequestLabels, Counter>,
     limits: Family<LimitLabels, Counter>,
     registry: Registry,
@@ -139,6 +142,7 @@ impl Metrics {
             lint_violations: Counter::default(),
             encoders: Encoders::default(),
             audience: Audience::default(),
+            outputs: Outputs::default(),
             requests: Family::default(),
             limits: Family::default(),
             registry: Registry::with_prefix("rillcast"),
@@ -192,6 +196,7 @@ impl Metrics {
         r.register("hls_lint_violations", help, self.lint_violations.clone());
         self.encoders.register(r);
         self.audience.register(r);
+        self.outputs.register(r);
         r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
     }
 }

@@ -1,6 +1,6 @@
 //! Error: why a stream cannot be had in a format, in words that a viewer is shown.
 
-use super::mux::Format;
+use super::format::Format;
 use crate::media::TrackId;
 
 /// Why a stream cannot be had in a format: what an answer of 406 says.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::choice::Choice;
 use super::chunk::{Chunk, Head};
 use super::error::Incompatible;
-use super::mux::Format;
+use super::format::Format;
 use crate::base::Rope;
 use crate::flv::{TagKind, mux, shared};
 use crate::media::{Frame, Track, TrackKind};

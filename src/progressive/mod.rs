@@ -1,6 +1,7 @@
 //! Progressive: one endless file of a live stream: fragmented MP4, FLV or MPEG-TS, joined at a keyframe.
 //! In:  `Track` and placed `Frame` from live.      Out: `Chunk`s of bytes that all readers of a format share.
 //! Belongs here: which tracks a format carries, when a fragment is cut, tags, packets and tables.
+//! Paths: `/live/NAME.mp4`, `.flv`, `.ts`, see [`Format::parse`].
 //! Does not: boxes (see cmaf), tag bodies (see flv), rings and slow readers (see live), HTTP (see server).
 //! Time: the generation's, as frames have it; nothing here reads a clock.
 //! Memory: one fragment of MP4, bounded in time, samples and bytes; nothing is held of the others.
@@ -11,10 +12,12 @@ mod choice;
 mod chunk;
 mod error;
 mod flv;
+mod format;
 mod mp4;
 mod mux;
 mod ts;
 
 pub use self::chunk::{Chunk, Head};
 pub use self::error::Incompatible;
-pub use self::mux::{Format, Mux, Onward};
+pub use self::format::Format;
+pub use self::mux::{Mux, Onward};

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::choice::Choice;
 use super::chunk::{Chunk, Head};
 use super::error::Incompatible;
-use super::mux::Format;
+use super::format::Format;
 use crate::base::Rope;
 use crate::cmaf::{self, Sample, TrackRun};
 use crate::media::{Frame, Ticks, Timescale, Track, TrackKind};

@@ -1,35 +1,14 @@
 //! Mux: a stream in one format, made once for all its readers.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use bytes::Bytes;
 
 use super::chunk::Chunk;
 use super::error::Incompatible;
+use super::format::Format;
 use super::{flv::Tags, mp4::Fragments, ts::Packets};
 use crate::media::{Frame, Track};
-
-/// What an endless file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Fragmented MP4 with pictures and sound in one file.
-    Mp4,
-    /// FLV; codecs beyond H.264, AAC and MP3 by Enhanced RTMP.
-    Flv,
-    /// An MPEG-2 transport stream of one programme.
-    Ts,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Mp4 => "MP4",
-            Self::Flv => "FLV",
-            Self::Ts => "MPEG-TS",
-        })
-    }
-}
 
 /// What an epoch with other tracks means for those who read already.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::BoxError;
 use axum::body::Body as Page;
@@ -16,6 +16,7 @@ use crate::base::Rope;
 use crate::control::{Limit, Metrics};
 
 use super::clock::Clock;
+use super::progressive::LiveBody;
 use super::vitals::InFlight;
 
 /// One DATA frame of the default size (RFC 9113 §4.2).
@@ -84,6 +85,8 @@ impl Deadline {
 pub(super) enum Payload {
     /// What players ask for.
     Media(RopeBody),
+    /// A stream without an end.
+    Live(Box<LiveBody>),
     /// Anything else.
     Page(Page),
 }
@@ -117,6 +120,7 @@ impl Body for Payload {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match &mut *self {
             Self::Media(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Live(body) => Pin::new(&mut **body).poll_frame(cx).map_err(axum::Error::new),
             Self::Page(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -124,6 +128,7 @@ impl Body for Payload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Media(body) => body.is_end_stream(),
+            Self::Live(body) => body.is_end_stream(),
             Self::Page(body) => body.is_end_stream(),
         }
     }
@@ -131,7 +136,36 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Media(body) => body.size_hint(),
+            Self::Live(body) => body.size_hint(),
             Self::Page(body) => body.size_hint(),
+        }
+    }
+}
+
+/// How a body is given out.
+#[derive(Debug)]
+pub(super) enum Pace {
+    /// All of it is asked for at once.
+    Whole,
+    /// In slices, up to a deadline.
+    By(Deadline),
+    /// For as long as the stream lives and its reader bears with it.
+    Endless {
+        /// For how long it may stand still.
+        patience: Duration,
+        /// Whether in slices.
+        sliced: bool,
+    },
+}
+
+impl Pace {
+    /// That of `body` in HTTP of `version`, which begins now.
+    pub(super) fn of(version: Version, body: &Payload, context: &super::context::Context) -> Self {
+        let sliced = version == Version::HTTP_2;
+        match (body, Deadline::of(version, context)) {
+            (Payload::Live(body), _) => Self::Endless { patience: body.patience(), sliced },
+            (_, Some(deadline)) => Self::By(deadline),
+            (_, None) => Self::Whole,
         }
     }
 }
@@ -145,19 +179,19 @@ impl Body for Payload {
 pub(super) struct Tracked<B> {
     body: B,
     request: InFlight,
-    /// Where there is one, the body is given in slices.
-    deadline: Option<Deadline>,
+    pace: Pace,
     left: Bytes,
 }
 
 impl<B> Tracked<B> {
-    /// Follows `body`, which answers `request`, up to `deadline`.
-    pub(super) fn new(body: B, request: InFlight, deadline: Option<Deadline>) -> Self {
-        match deadline {
-            Some(_) => request.progressed(),
-            None => request.answered(),
+    /// Follows `body`, which answers `request` at this `pace`.
+    pub(super) fn new(body: B, request: InFlight, pace: Pace) -> Self {
+        match pace {
+            Pace::Whole => request.answered(),
+            Pace::By(_) => request.progressed(),
+            Pace::Endless { patience, .. } => request.rests(patience),
         }
-        Self { body, request, deadline, left: Bytes::new() }
+        Self { body, request, pace, left: Bytes::new() }
     }
 }
 
@@ -169,16 +203,23 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(deadline) = &self.deadline else {
-            return Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into);
-        };
-        if deadline.at <= Clock::mono() {
-            deadline.metrics.limit(Limit::BodyTime);
-            return Poll::Ready(Some(Err(TooSlow.into())));
+        match &self.pace {
+            Pace::Whole => return Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into),
+            Pace::By(deadline) if deadline.at <= Clock::mono() => {
+                deadline.metrics.limit(Limit::BodyTime);
+                return Poll::Ready(Some(Err(TooSlow.into())));
+            }
+            Pace::By(_) => self.request.progressed(),
+            Pace::Endless { .. } => {}
         }
-        self.request.progressed();
         if self.left.is_empty() {
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let next = Pin::new(&mut self.body).poll_frame(cx);
+            if let Pace::Endless { patience, .. } = self.pace
+                && next.is_pending()
+            {
+                self.request.rests(patience);
+            }
+            match ready!(next) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.left = data,
                     Err(other) => return Poll::Ready(Some(Ok(other))),
@@ -187,7 +228,12 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
                 None => return Poll::Ready(None),
             }
         }
-        let len = self.left.len().min(H2_SLICE);
+        let mut most = H2_SLICE;
+        if let Pace::Endless { patience, sliced } = self.pace {
+            self.request.flows(patience, sliced);
+            most = if sliced { H2_SLICE } else { usize::MAX };
+        }
+        let len = self.left.len().min(most);
         Poll::Ready(Some(Ok(Frame::data(self.left.split_to(len)))))
     }
 
@@ -208,15 +254,13 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http_body_util::BodyExt;
 
     use super::*;
     use crate::server::vitals::Vitals;
 
-    fn a_minute() -> Deadline {
-        Deadline { at: Clock::mono() + Duration::from_secs(60), metrics: Arc::default() }
+    fn a_minute() -> Pace {
+        Pace::By(Deadline { at: Clock::mono() + Duration::from_secs(60), metrics: Arc::default() })
     }
 
     #[tokio::test]
@@ -227,8 +271,8 @@ mod tests {
             let mut rope = Rope::default();
             rope.push(Bytes::from(vec![1; 40_000]));
             rope.push(Bytes::from_static(b"fives"));
-            let deadline = (version == Version::HTTP_2).then(a_minute);
-            let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), deadline);
+            let pace = if version == Version::HTTP_2 { a_minute() } else { Pace::Whole };
+            let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), pace);
             let mut seen = Vec::new();
             let mut left = 40_005;
             while !body.is_end_stream() {
@@ -247,7 +291,7 @@ mod tests {
         let mut rope = Rope::default();
         rope.push(Bytes::from(vec![1; 40_000]));
         let flight = Vitals::new(Clock::mono()).begin();
-        let mut body = Tracked::new(RopeBody::new(rope), flight, Some(a_minute()));
+        let mut body = Tracked::new(RopeBody::new(rope), flight, a_minute());
         tokio::time::advance(Duration::from_secs(59)).await;
         assert!(body.frame().await.unwrap().is_ok());
         tokio::time::advance(Duration::from_secs(1)).await;

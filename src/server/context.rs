@@ -11,6 +11,7 @@ use crate::media::Limits;
 use super::admission::Admission;
 use super::groups::Groups;
 use super::health::Board;
+use super::progressive::Feeds;
 use super::self_lint::SelfLint;
 
 /// Shared by all tasks.
@@ -33,6 +34,8 @@ pub(super) struct Context {
     pub(super) health: Board,
     /// Who shares a stream.
     pub(super) groups: Groups,
+    /// Streams as endless files.
+    pub(super) feeds: Feeds,
     /// Held requests.
     pub(super) holds: Arc<Admission>,
     /// Who watches, who did, and how short memory is.
@@ -74,6 +77,7 @@ impl Context {
             asked: Quota::default(),
             health: Board::default(),
             groups,
+            feeds: Feeds::default(),
             holds,
             viewers,
             phase,

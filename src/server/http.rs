@@ -31,13 +31,14 @@ use crate::control::Limit;
 use crate::media::HttpLimits;
 
 use super::admission::{Admission, Full};
-use super::body::{Deadline, Payload, Tracked};
+use super::body::{Pace, Payload, Tracked};
 use super::clock::Clock;
 use super::context::Context;
 use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::obs;
 use super::playback::{self, Turn, Waiting};
+use super::progressive;
 use super::screen;
 use super::tls::Handshake;
 use super::vitals::Vitals;
@@ -209,8 +210,8 @@ impl HttpDoor {
                     }
                 };
                 context.metrics.request(class, response.status().as_u16());
-                let by = Deadline::of(version, &context);
-                Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, by)))
+                let pace = Pace::of(version, response.body(), &context);
+                Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, pace)))
             }
         })
     }
@@ -239,7 +240,10 @@ async fn until_due<W: Future + Unpin>(
         loop {
             let now = Clock::mono();
             let wake = match vitals.due(limits, now) {
-                Some((due, limit)) if due <= now => return Poll::Ready(Err(limit)),
+                Some((due, limit)) if due <= now => {
+                    vitals.give_up(limit);
+                    return Poll::Ready(Err(limit));
+                }
                 Some((due, _)) => due,
                 None => now + TICK,
             };
@@ -271,7 +275,7 @@ impl Work {
         mut head: request::Parts,
         body: Incoming,
         router: &Router,
-        context: &Context,
+        context: &Arc<Context>,
         peer: &Peer,
         playing: bool,
     ) -> Self {
@@ -288,7 +292,12 @@ impl Work {
             }
             return Self::Done(refusal.response(head.version).map(Payload::Page));
         }
-        let turn = if playing { playback::take(context, &head, peer.address) } else { None };
+        let endless = if playing { progressive::take(context, &head, peer) } else { None };
+        let turn = match endless {
+            Some(response) => Some(Turn::Now(response)),
+            None if playing => playback::take(context, &head, peer.address),
+            None => None,
+        };
         match turn {
             Some(Turn::Now(response)) => Self::Done(response),
             Some(Turn::Later(waiting)) => Self::Hold(waiting),

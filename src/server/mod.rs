@@ -32,6 +32,7 @@ mod obs;
 pub mod obs_profile;
 mod pages;
 mod playback;
+mod progressive;
 pub mod publish;
 mod push;
 mod routes;

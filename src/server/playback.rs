@@ -291,7 +291,7 @@ impl Manner {
 }
 
 /// What every response says.
-fn signed(mut response: Response<Payload>, urgency: &'static str) -> Response<Payload> {
+pub(super) fn signed(mut response: Response<Payload>, urgency: &'static str) -> Response<Payload> {
     let headers = response.headers_mut();
     headers.insert(PRIORITY, HeaderValue::from_static(urgency));
     for (name, value) in CORS {

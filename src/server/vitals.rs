@@ -46,15 +46,21 @@ struct State {
     ahead: bool,
     lines: Lines,
     unasked: Unasked,
+    /// By which bound it was given up.
+    given_up: Option<Limit>,
 }
 
 /// A response body.
 #[derive(Debug, Clone, Copy)]
 struct Sending {
-    began: Instant,
+    /// `None` of one without an end that waits for the stream. When that has something to say, it counts from there:
+    /// whoever does not come for more in the time of a whole response is no reader.
+    began: Option<Instant>,
     /// Since when it has not been asked for more; `None` where all of it is asked for at once, and only a
     /// blocked write keeps it.
     stalled: Option<Instant>,
+    /// Where it bears with less than other bodies.
+    patience: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +90,7 @@ impl Vitals {
             ahead: false,
             lines: Lines::default(),
             unasked: Unasked::new(now),
+            given_up: None,
         };
         Arc::new(Self { state: Mutex::new(state), holds: Default::default() })
     }
@@ -106,9 +113,13 @@ impl Vitals {
             Phase::Busy => None,
         };
         let sending = || state.requests.iter().filter_map(|(_, body)| body.as_ref());
-        let stalled = sending().filter_map(|body| body.stalled).chain(state.blocked).min();
-        let stall = stalled.map(|since| (since + limits.write_stall, Limit::WriteStall));
-        let began = sending().map(|body| body.began).min();
+        let patience = sending().filter_map(|body| body.patience).fold(limits.write_stall, Duration::min);
+        let bears =
+            |body: &Sending| body.patience.map_or(limits.write_stall, |own| own.min(limits.write_stall));
+        let stalled = sending().filter_map(|body| Some(body.stalled? + bears(body)));
+        let stall = stalled.chain(state.blocked.map(|since| since + patience)).min();
+        let stall = stall.map(|due| (due, Limit::WriteStall));
+        let began = sending().filter_map(|body| body.began).min();
         // A stream of HTTP/2 is reset alone (see `body`), when it is asked for more; it is, or the stall ends it all.
         let late = if state.protocol == Protocol::Http2 { limits.write_stall } else { Duration::ZERO };
         let slow = began.map(|since| (since + limits.body_time + late, Limit::BodyTime));
@@ -154,6 +165,16 @@ impl Vitals {
     /// A write could take nothing.
     pub(super) fn blocked(&self) {
         self.state().blocked.get_or_insert_with(Clock::mono);
+    }
+
+    /// It is given up for `limit`: its bodies are told, as they are dropped.
+    pub(super) fn give_up(&self, limit: Limit) {
+        self.state().given_up = Some(limit);
+    }
+
+    /// By which bound it was given up.
+    pub(super) fn given_up(&self) -> Option<Limit> {
+        self.state().given_up
     }
 
     /// A request head is complete; until what is returned is dropped, it is being answered.
@@ -222,20 +243,42 @@ pub(super) struct InFlight {
 impl InFlight {
     /// There is an answer, and its body is asked for at once.
     pub(super) fn answered(&self) {
-        self.note(None);
+        self.note(|now, body| Sending {
+            began: body.map_or(Some(now), |body| body.began),
+            stalled: None,
+            patience: None,
+        });
     }
 
     /// The body was asked for more, and is again when there is room for it.
     pub(super) fn progressed(&self) {
-        self.note(Some(()));
+        self.note(|now, body| Sending {
+            began: body.map_or(Some(now), |body| body.began),
+            stalled: Some(now),
+            patience: None,
+        });
     }
 
-    fn note(&self, step: Option<()>) {
+    /// A body without an end was asked for more, and has some. In slices it is asked again when there is room for
+    /// one.
+    pub(super) fn flows(&self, patience: Duration, sliced: bool) {
+        self.note(|now, _| Sending {
+            began: Some(now),
+            stalled: sliced.then_some(now),
+            patience: Some(patience),
+        });
+    }
+
+    /// A body without an end has nothing to send now.
+    pub(super) fn rests(&self, patience: Duration) {
+        self.note(|_, _| Sending { began: None, stalled: None, patience: Some(patience) });
+    }
+
+    fn note(&self, with: impl FnOnce(Instant, Option<Sending>) -> Sending) {
         let now = Clock::mono();
         let mut state = self.vitals.state();
         if let Some((_, body)) = state.requests.iter_mut().find(|(id, _)| *id == self.id) {
-            let began = body.as_ref().map_or(now, |body| body.began);
-            *body = Some(Sending { began, stalled: step.map(|()| now) });
+            *body = Some(with(now, *body));
         }
     }
 }

@@ -30,8 +30,11 @@ pub(crate) const ALL: [Transport; 4] =
 pub(crate) struct Player {
     pub(crate) transport: Transport,
     at: std::net::SocketAddr,
-    tls: tokio_rustls::TlsConnector,
+    tls: Option<tokio_rustls::TlsConnector>,
 }
+
+/// A response, and what keeps its connection open.
+pub(crate) type Opened = (hyper::Response<Incoming>, Box<dyn std::any::Any + Send>);
 
 pub(crate) struct Heard {
     pub(crate) status: StatusCode,
@@ -57,7 +60,12 @@ impl Player {
             Transport::Http1 | Transport::H2c => server.at.http,
             Transport::Http1Tls | Transport::H2Tls => server.at.https.unwrap(),
         };
-        Self { transport, at, tls }
+        Self { transport, at, tls: Some(tls) }
+    }
+
+    /// One of a server without TLS.
+    pub(crate) fn plain(transport: Transport, server: &Server) -> Self {
+        Self { transport, at: server.at.http, tls: None }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Heard {
@@ -65,38 +73,44 @@ impl Player {
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Heard {
+        // The sender keeps the connection open until the body is read.
+        let (response, _sender) = self.open(method, path, headers).await;
+        heard(response).await
+    }
+
+    /// The response with its body unread, and what keeps its connection open.
+    pub(crate) async fn open(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Opened {
         let socket = TcpStream::connect(self.at).await.unwrap();
         match self.transport {
             Transport::Http1 | Transport::H2c => self.speak(socket, method, path, headers).await,
             Transport::Http1Tls | Transport::H2Tls => {
-                let stream = shake(&self.tls, socket).await.unwrap();
+                let stream = shake(self.tls.as_ref().unwrap(), socket).await.unwrap();
                 self.speak(stream, method, path, headers).await
             }
         }
     }
 
-    async fn speak<S>(&self, stream: S, method: Method, path: &str, headers: &[(&str, &str)]) -> Heard
+    async fn speak<S>(&self, stream: S, method: Method, path: &str, headers: &[(&str, &str)]) -> Opened
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let io = TokioIo::new(stream);
-        let response = match self.transport {
+        match self.transport {
             Transport::Http1 | Transport::Http1Tls => {
                 let (mut sender, connection) = http1::handshake(io).await.unwrap();
                 tokio::spawn(connection);
                 let request = build(method, path, headers).header("host", "localhost");
-                sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await
+                let response = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await;
+                (response.unwrap(), Box::new(sender))
             }
             Transport::H2c | Transport::H2Tls => {
                 let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
                 tokio::spawn(connection);
                 let request = build(method, &format!("https://localhost{path}"), headers);
                 let response = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await;
-                // The sender keeps the connection open until the body is read.
-                return heard(response.unwrap()).await;
+                (response.unwrap(), Box::new(sender))
             }
-        };
-        heard(response.unwrap()).await
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use rillcast::flv::{File, FileTag, Metadata, PacketKind, Tag, TagKind};
+use rillcast::live::Entry as _;
 use rillcast::media::{CodecConfig, RtmpLimits, Timescale, TrackKind};
 use rillcast::progressive::{Chunk, Format, Mux, Onward};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ::mp4::Mp4Reader;
 use mp4_atom::{Any, Decode, DecodeMaybe as _};
+use rillcast::live::Entry as _;
 use rillcast::media::TrackKind;
 use rillcast::progressive::{Chunk, Format};
 

@@ -1,5 +1,6 @@
 //! MPEG-TS: every access unit comes back bit-exact, at its time, and the stream keeps the rules on the way.
 
+use rillcast::live::Entry as _;
 use rillcast::media::{AudioCodec, CodecConfig, Frame, Timescale, Track};
 use rillcast::progressive::{Chunk, Format, Mux, Onward};
 

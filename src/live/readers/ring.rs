@@ -57,6 +57,24 @@ impl<T: Entry> Ring<T> {
         waiting.into_iter().flatten().for_each(std::task::Waker::wake);
     }
 
+    /// Appends entries and wakes the readers that wait once for all of them. Those that come after the end are
+    /// dropped.
+    pub fn extend(&self, entries: impl IntoIterator<Item = T>) {
+        let mut entries = entries.into_iter().peekable();
+        if entries.peek().is_none() {
+            return;
+        }
+        let mut state = self.lock();
+        if state.end.is_some() {
+            return;
+        }
+        let gone: Vec<T> = entries.flat_map(|entry| state.push(entry)).collect();
+        let waiting = state.waiters.take();
+        drop(state);
+        drop(gone);
+        waiting.into_iter().flatten().for_each(std::task::Waker::wake);
+    }
+
     /// Ends it: readers are told once they have read what it holds. The first end stands.
     pub fn close(&self, end: End) {
         let mut state = self.lock();

@@ -12,7 +12,7 @@
 //! GStreamer and mpegts.js follow.
 
 use super::super::error::Incompatible;
-use super::super::mux::Format;
+use super::super::format::Format;
 use crate::codec::aac::Adts;
 use crate::codec::{AnnexB, opus};
 use crate::media::{AudioCodec, CodecConfig, Track, VideoCodec};

@@ -1,0 +1,164 @@
+//! Reader: one viewer of a feed: its cursor, and what is told of it when it ends.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::base::Rope;
+use crate::control::{Lag as Missed, Leave, Protocol, Viewer};
+use crate::live::{Lag, Reason, Subscriber, Taken};
+use crate::media::StreamName;
+use crate::progressive::{Chunk, Head};
+
+use super::super::clock::Clock;
+use super::super::context::{Context, Phase};
+
+/// Chunks taken at once: what a reader holds that the ring may have let go.
+const MOST: usize = 4;
+
+/// Who reads what.
+pub(super) struct Reader {
+    context: Arc<Context>,
+    chunks: Subscriber<Chunk>,
+    /// What is taken, and not given out yet.
+    taken: VecDeque<Chunk>,
+    room: Vec<Chunk>,
+    head: Option<Arc<Head>>,
+    viewer: Viewer,
+    stream: StreamName,
+    protocol: Protocol,
+    bytes: u64,
+    /// When it was last given something, until it comes for more.
+    given: Option<Instant>,
+}
+
+impl Reader {
+    /// A reader of `chunks`, counted by `viewer`.
+    pub(super) fn new(
+        context: Arc<Context>,
+        chunks: Subscriber<Chunk>,
+        viewer: Viewer,
+        stream: StreamName,
+        protocol: Protocol,
+    ) -> Self {
+        context.metrics.outputs.opened(protocol);
+        Self {
+            context,
+            chunks,
+            taken: VecDeque::new(),
+            room: Vec::new(),
+            head: None,
+            viewer,
+            stream,
+            protocol,
+            bytes: 0,
+            given: None,
+        }
+    }
+
+    /// What comes next, as it is: what must come before it, and it. Else why there is nothing more.
+    pub(super) fn poll_next(&mut self, cx: &mut Task<'_>) -> Poll<Result<(Bytes, Rope), Reason>> {
+        let now = Clock::now();
+        if let Some(since) = self.given.take() {
+            self.chunks.wrote(since, now.mono, false);
+        }
+        loop {
+            if let Some(chunk) = self.taken.pop_front() {
+                let preface = chunk.preface(self.head.as_ref());
+                let bytes = chunk.body.len().saturating_add(preface.len() as u64);
+                self.bytes = self.bytes.saturating_add(bytes);
+                self.viewer.sent(bytes, now);
+                self.head = Some(chunk.head);
+                self.given = Some(now.mono);
+                return Poll::Ready(Ok((preface, chunk.body)));
+            }
+            if let Poll::Ready(leave) = std::pin::pin!(self.viewer.closed()).poll(cx) {
+                self.chunks.close(reason(leave));
+            }
+            match self.chunks.take(now.mono, MOST, &mut self.room) {
+                Taken::Some => self.taken.extend(self.room.drain(..)),
+                Taken::Empty => ready!(self.chunks.poll_changed(cx)),
+                Taken::Skipped { .. } => self.viewer.lagged(missed(&self.chunks.lag())),
+                Taken::Closed(reason) => return Poll::Ready(Err(reason)),
+            }
+        }
+    }
+
+    /// Ends it for `reason`, unless it has ended.
+    pub(super) fn close(&mut self, reason: Reason) {
+        let now = Clock::mono();
+        match (reason, self.given) {
+            (Reason::WriteTimeout, Some(since)) if self.chunks.blocked(since, now) => {}
+            _ => drop(self.chunks.close(reason)),
+        }
+    }
+
+    /// For how long a write to it may stand still.
+    pub(super) fn patience(&self) -> std::time::Duration {
+        self.chunks.patience()
+    }
+}
+
+/// The last word about it, wherever it was dropped.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let serving = self.context.phase() == Phase::Serving;
+        let gone = if serving { Reason::ClientClosed } else { Reason::Shutdown };
+        let reason = self.chunks.close(gone);
+        let (lag, now) = (self.chunks.lag(), Clock::now());
+        self.viewer.lagged(missed(&lag));
+        self.viewer.close(leave(reason), now);
+        self.context.metrics.outputs.closed(self.protocol, &lag, reason);
+        tracing::info!(
+            stream = %self.stream,
+            protocol = self.protocol.name(),
+            viewer = self.viewer.id(),
+            reason = reason.as_str(),
+            seconds = now.mono.saturating_duration_since(self.chunks.since()).as_secs(),
+            bytes = self.bytes,
+            skips = lag.events,
+            frames_lost = lag.frames,
+            bytes_lost = lag.bytes,
+            most_behind_ms = lag.most_micros / 1_000,
+            blocked_ms = u64::try_from(lag.blocked.as_millis()).unwrap_or(u64::MAX),
+            "reader_closed"
+        );
+    }
+}
+
+fn missed(lag: &Lag) -> Missed {
+    Missed {
+        events: lag.events,
+        frames: lag.frames,
+        bytes: lag.bytes,
+        largest_micros: lag.most_micros,
+        blocked_micros: u64::try_from(lag.blocked.as_micros()).unwrap_or(u64::MAX),
+        timeouts: lag.timeouts,
+        short_writes: lag.short_writes,
+    }
+}
+
+fn reason(leave: Leave) -> Reason {
+    match leave {
+        Leave::ClientClosed | Leave::Idle => Reason::ClientClosed,
+        Leave::SlowClientLagged => Reason::SlowClientLagged,
+        Leave::WriteTimeout => Reason::WriteTimeout,
+        Leave::StreamEnded => Reason::StreamEnded,
+        Leave::Kicked => Reason::Kicked,
+        Leave::Shutdown => Reason::Shutdown,
+    }
+}
+
+fn leave(reason: Reason) -> Leave {
+    match reason {
+        Reason::ClientClosed => Leave::ClientClosed,
+        Reason::SlowClientLagged => Leave::SlowClientLagged,
+        Reason::WriteTimeout => Leave::WriteTimeout,
+        Reason::StreamEnded => Leave::StreamEnded,
+        Reason::Kicked => Leave::Kicked,
+        Reason::Shutdown => Leave::Shutdown,
+    }
+}
