@@ -33,6 +33,7 @@ use crate::media::HttpLimits;
 use super::admission::{Admission, Full};
 use super::body::{Pace, Payload, Tracked};
 use super::clock::Clock;
+use super::contain::One;
 use super::context::Context;
 use super::io::{Metered, WatchedIo};
 use super::listen;
@@ -100,7 +101,7 @@ impl HttpDoor {
             let (stream, peer) = tokio::select! {
                 biased;
                 () = drain.started() => break,
-                accepted = listen::accept(&listener, &door.context.metrics) => accepted,
+                accepted = listen::accept(&listener, &door.context) => accepted,
             };
             match door.admission.admit(peer.ip()) {
                 Ok(permit) => {
@@ -153,7 +154,7 @@ impl HttpDoor {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let context = &self.context;
-        context.metrics.http_connections.inc();
+        let _counted = One::more(&context.metrics.http_connections);
         let vitals = peer.vitals.clone();
         let mut io = WatchedIo::new(stream, vitals.clone());
         let limits = &context.limits.http;
@@ -181,7 +182,6 @@ impl HttpDoor {
         if let Err(limit) = ended {
             context.metrics.limit(limit);
         }
-        context.metrics.http_connections.dec();
     }
 
     /// Answers the requests of one connection.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::control::{Limit, Metrics};
+use crate::control::Limit;
 
 use super::Error;
+use super::clock::Clock;
+use super::context::Context;
 
 /// Pause after the system had no descriptor or memory for a connection: short enough to recover at once,
 /// long enough not to spin.
@@ -32,7 +34,7 @@ pub(super) async fn bind(listener: &'static str, address: SocketAddr) -> Result<
 
 /// The next connection. Errors of one connection are passed over; when the system has run out of
 /// descriptors, accepting pauses and goes on.
-pub(super) async fn accept(listener: &TcpListener, metrics: &Metrics) -> (TcpStream, SocketAddr) {
+pub(super) async fn accept(listener: &TcpListener, context: &Context) -> (TcpStream, SocketAddr) {
     let mut out = false;
     loop {
         match listener.accept().await {
@@ -43,7 +45,8 @@ pub(super) async fn accept(listener: &TcpListener, metrics: &Metrics) -> (TcpStr
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                metrics.limit(Limit::Descriptors);
+                context.metrics.limit(Limit::Descriptors);
+                context.crowding.ran_short(Clock::mono());
                 if !std::mem::replace(&mut out, true) {
                     tracing::warn!(%error, "accept_paused");
                 }
