@@ -98,12 +98,12 @@ impl House {
     /// As [`run`].
     pub async fn bind(settings: Settings) -> Result<Self, Error> {
         control::watch_panics();
-        let rtmp = listen::bind("rtmp", settings.listen.rtmp).await?;
-        let http = listen::bind("http", settings.listen.http).await?;
-        let admin = listen::bind("admin", settings.listen.admin).await?;
+        let rtmp = listen::bind("rtmp", settings.listen.rtmp)?;
+        let http = listen::bind("http", settings.listen.http)?;
+        let admin = listen::bind("admin", settings.listen.admin)?;
         // Before anything is written to the folder.
         let store = first_run::store(&settings)?;
-        let secure = Secure::bind(&settings).await?;
+        let secure = Secure::bind(&settings)?;
         let over_tls = |of: fn(&Secure) -> &TcpListener| secure.as_ref().map(|s| local(of(s))).transpose();
         let addresses = Addresses {
             rtmp: local(&rtmp)?,
@@ -192,13 +192,13 @@ impl House {
 
 impl Secure {
     /// Opens the certificate and binds the listeners that show it; `None` when no TLS is asked for.
-    async fn bind(settings: &Settings) -> Result<Option<Self>, Error> {
+    fn bind(settings: &Settings) -> Result<Option<Self>, Error> {
         let (Some(https), Some(rtmps)) = (settings.https(), settings.rtmps()) else { return Ok(None) };
         let Some(keeper) = Keeper::open(settings, Clock::now().wall)? else { return Ok(None) };
         let keeper = Arc::new(keeper);
         let doors = Doors::new(&keeper, &settings.limits.tls)?;
-        let https = listen::bind("https", https).await?;
-        let rtmps = listen::bind("rtmps", rtmps).await?;
+        let https = listen::bind("https", https)?;
+        let rtmps = listen::bind("rtmps", rtmps)?;
         let identity = keeper.identity();
         tracing::info!(fingerprint = identity.fingerprint(), until = %identity.not_after(), "tls_certificate");
         Ok(Some(Self { https, rtmps, keeper, doors }))

@@ -50,6 +50,9 @@ impl Subscriber for Bomb {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
+        if line.0.contains(" message=panicked") {
+            eprintln!("{}", line.0);
+        }
         let holds = |(message, word): &mut (&str, &str)| {
             line.0.contains(&format!(" message={message}")) && line.0.contains(*word)
         };

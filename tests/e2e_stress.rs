@@ -9,17 +9,17 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "these tests measure real time")]
 
-#[path = "stress/answers.rs"]
+#[path = "e2e_stress/answers.rs"]
 mod answers;
-#[path = "stress/descriptors.rs"]
+#[path = "e2e_stress/descriptors.rs"]
 mod descriptors;
-#[path = "stress/drain.rs"]
+#[path = "e2e_stress/drain.rs"]
 mod drain;
-#[path = "stress/panics.rs"]
+#[path = "e2e_stress/panics.rs"]
 mod panics;
-#[path = "stress/pauses.rs"]
+#[path = "e2e_stress/pauses.rs"]
 mod pauses;
-#[path = "stress/process.rs"]
+#[path = "e2e_stress/process.rs"]
 mod process;
 #[path = "http/rig.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]

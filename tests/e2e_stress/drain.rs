@@ -202,6 +202,7 @@ async fn nobody_is_held_because_an_encoder_of_another_stream_does_not_close() {
     away.crash().await;
     server.until("rillcast_publishers", |count| count == 1).await;
     way.swallow();
+    way.deafen();
     let msn = open_msn(server.http, &folder).await;
     let held = listen(server.http, format!("{folder}media.m3u8?_HLS_msn={}", msn + 1)).await;
     server.until("rillcast_held_requests", |count| count == 1).await;
