@@ -226,10 +226,8 @@ fn start(settings: Settings) -> Result<(), server::Error> {
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = runtime.enable_all().build().map_err(system("cannot start the runtime"))?;
-    let result = runtime.block_on(async {
-        let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
-        server::run(settings, shutdown).await
-    });
+    let shutdown = server::on_signal(Some(settings.drain)).map_err(system("cannot wait for signals"))?;
+    let result = runtime.block_on(server::run(settings, shutdown));
     // Whatever is still open has had its time.
     runtime.shutdown_background();
     result
@@ -238,19 +236,15 @@ fn start(settings: Settings) -> Result<(), server::Error> {
 fn send(options: publish::Options) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(system("cannot start the runtime"))?;
-    runtime.block_on(async {
-        let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
-        Ok(publish::run(options, shutdown).await?)
-    })
+    let shutdown = server::on_signal(None).map_err(system("cannot wait for signals"))?;
+    Ok(runtime.block_on(publish::run(options, shutdown))?)
 }
 
 fn judge(options: inspect::Options) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(system("cannot start the runtime"))?;
-    runtime.block_on(async {
-        let shutdown = server::on_signal().map_err(system("cannot wait for signals"))?;
-        Ok(inspect::run(options, shutdown, Out).await?)
-    })
+    let shutdown = server::on_signal(None).map_err(system("cannot wait for signals"))?;
+    Ok(runtime.block_on(inspect::run(options, shutdown, Out))?)
 }
 
 fn profile(flags: ObsProfile) -> Result<(), Failure> {

@@ -6,6 +6,8 @@
 mod changes;
 #[path = "continuity/kills.rs"]
 mod kills;
+#[path = "continuity/mistakes.rs"]
+mod mistakes;
 #[path = "continuity/races.rs"]
 mod races;
 #[path = "sim/source.rs"]

@@ -10,6 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::audience::Audience;
 use super::encoders::Encoders;
 use super::outputs::Outputs;
+use super::panics;
 
 /// Every counter and gauge of the server. Shared by reference; each is one atomic.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct Metrics {
     pub audience: Audience,
     /// Readers that have streams frame by frame.
     pub outputs: Outputs,
+    /// Mistakes of this program that ended what they were in.
+    pub panics: Counter,
     requests: Family<RequestLabels, Counter>,
     limits: Family<LimitLabels, Counter>,
     registry: Registry,
@@ -143,6 +146,7 @@ impl Metrics {
             encoders: Encoders::default(),
             audience: Audience::default(),
             outputs: Outputs::default(),
+            panics: panics::counter(),
             requests: Family::default(),
             limits: Family::default(),
             registry: Registry::with_prefix("rillcast"),
@@ -197,6 +201,8 @@ impl Metrics {
         self.encoders.register(r);
         self.audience.register(r);
         self.outputs.register(r);
+        let help = "Mistakes of this program that ended a connection or a stream";
+        r.register("panics", help, self.panics.clone());
         r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
     }
 }

@@ -1,5 +1,6 @@
 //! Publisher: the one writer of a generation, from raw frames to published views.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -230,8 +231,8 @@ impl Publisher {
     }
 }
 
-impl Drop for Publisher {
-    fn drop(&mut self) {
+impl Publisher {
+    fn leave(&mut self) {
         self.settle_rest();
         match std::mem::replace(&mut self.phase, Phase::Left) {
             Phase::Live(writer) => {
@@ -239,6 +240,16 @@ impl Drop for Publisher {
             }
             Phase::Settling(_) => self.generation.end(self.now.mono),
             Phase::Left => {}
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        // It may be dropped because what it wrote with panicked. That leaving panics as well would then end the
+        // process, and with it every other stream; so it ends this one.
+        if catch_unwind(AssertUnwindSafe(|| self.leave())).is_err() {
+            self.generation.end(self.now.mono);
         }
     }
 }

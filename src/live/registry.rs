@@ -2,6 +2,7 @@
 //! still fetchable.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -85,9 +86,24 @@ struct Waiting {
 
 impl Waiting {
     fn end(mut self, now: Instant) {
-        self.writer.end(now);
-        self.writer.publish(&self.generation);
+        self.try_to(|writer, generation| {
+            writer.end(now);
+            writer.publish(generation);
+        });
         self.generation.end(now);
+    }
+
+    /// Keeps up its cadence. Whether that could be done.
+    fn tick(&mut self, now: Instant) -> bool {
+        self.try_to(|writer, generation| {
+            writer.tick(now);
+            writer.publish(generation);
+        })
+    }
+
+    /// Whether it can be done: a mistake of ours in one stream must not end the others, which share their keeper.
+    fn try_to(&mut self, work: impl FnOnce(&mut Writer, &Generation)) -> bool {
+        catch_unwind(AssertUnwindSafe(|| work(&mut self.writer, &self.generation))).is_ok()
     }
 }
 
@@ -189,18 +205,22 @@ impl Registry {
         for left in over.iter().filter_map(|name| waiting.streams.remove(name)).collect::<Vec<_>>() {
             left.end(now);
         }
-        for left in waiting.streams.values_mut() {
-            left.writer.tick(now);
-            left.writer.publish(&left.generation);
+        let stuck = |left: &mut Waiting| !left.tick(now);
+        for (_, left) in waiting.streams.extract_if(|_, left| stuck(left)) {
+            left.generation.end(now);
         }
         waiting.streams.values().filter_map(|left| left.writer.deadline()).min()
     }
 
-    /// Ends every generation without a source now, and keeps none from now on: the server is ending.
+    /// Ends every generation without a source now, and keeps none from now on: the server is ending. Nobody waits
+    /// for their last parts but their own readers.
     pub fn close(&self, now: Instant) {
-        let mut waiting = self.waiting();
-        waiting.closed = true;
-        waiting.streams.drain().for_each(|(_, left)| left.end(now));
+        let left = {
+            let mut waiting = self.waiting();
+            waiting.closed = true;
+            std::mem::take(&mut waiting.streams)
+        };
+        left.into_values().for_each(|left| left.end(now));
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waitings> {

@@ -57,6 +57,11 @@ impl Admission {
         Ok(Permit { admission: self.clone(), address })
     }
 
+    /// Whether there is no room for anybody.
+    pub(super) fn is_full(&self) -> bool {
+        self.inside().total >= self.total
+    }
+
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }

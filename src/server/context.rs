@@ -9,6 +9,7 @@ use crate::live::Registry;
 use crate::media::Limits;
 
 use super::admission::Admission;
+use super::crowding::Crowding;
 use super::groups::Groups;
 use super::health::Board;
 use super::progressive::Feeds;
@@ -36,6 +37,8 @@ pub(super) struct Context {
     pub(super) groups: Groups,
     /// Streams as endless files.
     pub(super) feeds: Feeds,
+    /// Whether there is room.
+    pub(super) crowding: Crowding,
     /// Held requests.
     pub(super) holds: Arc<Admission>,
     /// Who watches, who did, and how short memory is.
@@ -78,6 +81,7 @@ impl Context {
             health: Board::default(),
             groups,
             feeds: Feeds::default(),
+            crowding: Crowding::default(),
             holds,
             viewers,
             phase,

@@ -34,6 +34,7 @@ use crate::media::HttpLimits;
 use super::admission::{Admission, Full};
 use super::body::{Pace, Payload, Tracked};
 use super::clock::Clock;
+use super::contain::One;
 use super::context::{Context, Drain};
 use super::io::{Metered, WatchedIo};
 use super::listen;
@@ -116,7 +117,7 @@ impl HttpDoor {
             let (stream, peer) = tokio::select! {
                 biased;
                 () = drain.started() => break,
-                accepted = listen::accept(&listener, &door.context.metrics) => accepted,
+                accepted = listen::accept(&listener, &door.context) => accepted,
             };
             match door.admission.admit(peer.ip()) {
                 Ok(permit) => {
@@ -169,7 +170,7 @@ impl HttpDoor {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let context = &self.context;
-        context.metrics.http_connections.inc();
+        let _counted = One::more(&context.metrics.http_connections);
         let (vitals, after) = (peer.vitals.clone(), peer.after.clone());
         let mut io = WatchedIo::new(stream, vitals.clone());
         let limits = &context.limits.http;
@@ -201,7 +202,6 @@ impl HttpDoor {
         if let Some(after) = after {
             after.await;
         }
-        context.metrics.http_connections.dec();
     }
 
     /// Answers the requests of one connection.

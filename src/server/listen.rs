@@ -5,15 +5,20 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::control::{Limit, Metrics};
+use crate::control::Limit;
 
 use super::Error;
+use super::clock::Clock;
+use super::context::Context;
 
 /// Pause after the system had no descriptor or memory for a connection: short enough to recover at once,
 /// long enough not to spin.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// Connections that wait to be accepted, where the system allows as many. Those past them try again after a second, two
+/// and so on up to a minute, which an audience that comes all at once would take for a failure.
+const BACKLOG: u32 = 4_096;
 /// A dead peer is noticed within this (the last unacknowledged byte, or keepalive 5 s x 3).
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(5);
@@ -22,9 +27,13 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const NOT_SENT: u32 = 128 * 1024;
 
 /// Binds `address` for `listener` ("rtmp", "http", "https"...) and logs the port it got.
-pub(super) async fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+pub(super) fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
     let fail = |error| Error::Bind { listener, address, error };
-    let socket = TcpListener::bind(address).await.map_err(fail)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(fail)?;
+    // The next server gets the port though connections of the one before are still closing.
+    socket.set_reuseaddr(true).map_err(fail)?;
+    socket.bind(address).map_err(fail)?;
+    let socket = socket.listen(BACKLOG).map_err(fail)?;
     let bound = socket.local_addr().map_err(fail)?;
     tracing::info!(listener, address = %bound, "listening");
     Ok(socket)
@@ -32,7 +41,7 @@ pub(super) async fn bind(listener: &'static str, address: SocketAddr) -> Result<
 
 /// The next connection. Errors of one connection are passed over; when the system has run out of
 /// descriptors, accepting pauses and goes on.
-pub(super) async fn accept(listener: &TcpListener, metrics: &Metrics) -> (TcpStream, SocketAddr) {
+pub(super) async fn accept(listener: &TcpListener, context: &Context) -> (TcpStream, SocketAddr) {
     let mut out = false;
     loop {
         match listener.accept().await {
@@ -43,7 +52,8 @@ pub(super) async fn accept(listener: &TcpListener, metrics: &Metrics) -> (TcpStr
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                metrics.limit(Limit::Descriptors);
+                context.metrics.limit(Limit::Descriptors);
+                context.crowding.ran_short(Clock::mono());
                 if !std::mem::replace(&mut out, true) {
                     tracing::warn!(%error, "accept_paused");
                 }

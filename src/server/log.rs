@@ -9,6 +9,8 @@ use tracing_subscriber::EnvFilter;
 pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Told to nobody: saying on a broken pipe that it is broken would panic, in every task that has something to log.
+    let log = log.log_internal_errors(false);
     if io::stderr().is_terminal() {
         log.with_ansi(std::env::var_os("NO_COLOR").is_none()).with_target(false).init();
     } else {

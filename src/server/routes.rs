@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::routing::{get, post};
 
 use super::api;
+use super::clock::Clock;
 use super::context::{Context, Phase};
 use super::obs;
 use super::pages;
@@ -61,9 +62,13 @@ fn health() -> Router<Arc<Context>> {
         .method_not_allowed_fallback(async || plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"))
 }
 
-/// Every listener is bound before the first request can come, so only draining makes the server not ready.
+/// Every listener is bound before the first request can come: what makes the server not ready is that it drains, or that
+/// it has no room for whoever comes next.
 async fn ready(State(context): State<Arc<Context>>) -> Response<Body> {
     match context.phase() {
+        Phase::Serving if context.crowding.is_full(Clock::mono()) => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "full\n")
+        }
         Phase::Serving => plain(StatusCode::OK, "ready\n"),
         Phase::Draining | Phase::Ended => plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
     }

@@ -21,6 +21,7 @@ use crate::rtmp::{CloseReason, Error, Output, PlayRequest, Rejection, Session};
 
 use super::admission::{Admission, Full};
 use super::clock::Clock;
+use super::contain::One;
 use super::context::Context;
 use super::feed::Feed;
 use super::gate::{self, Ruling, Waiting};
@@ -54,7 +55,7 @@ pub(super) async fn serve(
         let (stream, peer) = tokio::select! {
             biased;
             () = drain.started() => return,
-            accepted = listen::accept(&listener, &context.metrics) => accepted,
+            accepted = listen::accept(&listener, &context) => accepted,
         };
         match admission.admit(peer.ip()) {
             Ok(permit) => {
@@ -62,10 +63,9 @@ pub(super) async fn serve(
                 listen::tune_viewer(&stream);
                 let (context, open, tls) = (context.clone(), open.clone(), tls.clone());
                 tokio::spawn(async move {
-                    context.metrics.rtmp_connections.inc();
+                    let counted = One::more(&context.metrics.rtmp_connections);
                     greet(stream, tls, peer, &context).await;
-                    context.metrics.rtmp_connections.dec();
-                    drop((permit, open));
+                    drop((counted, permit, open));
                 });
             }
             Err(Full::Total) => context.metrics.limit(Limit::RtmpConnections),

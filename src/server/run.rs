@@ -9,13 +9,14 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::control::{Access, Listen, Settings, Store};
+use crate::control::{self, Access, Listen, Settings, Store};
 use crate::live::{self, Registry};
 use crate::packager;
 
 use super::Error;
 use super::admission::Admission;
 use super::clock::Clock;
+use super::contain::forever;
 use super::context::{Context, Phase};
 use super::demo;
 use super::descriptors::Budget;
@@ -31,8 +32,9 @@ use super::tls::{Doors, Keeper};
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often streams without a publisher are looked after at least: a fraction of the shortest part.
 const KEEP: Duration = Duration::from_millis(50);
-/// How long publishers may take to close once they are told to.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long viewers wait for the encoders' connections to close, once every stream has been told to end: the ends
+/// themselves take no time.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// A house with its listeners bound, ready to serve.
 pub struct House {
@@ -95,12 +97,13 @@ impl House {
     /// # Errors
     /// As [`run`].
     pub async fn bind(settings: Settings) -> Result<Self, Error> {
-        let rtmp = listen::bind("rtmp", settings.listen.rtmp).await?;
-        let http = listen::bind("http", settings.listen.http).await?;
-        let admin = listen::bind("admin", settings.listen.admin).await?;
+        control::watch_panics();
+        let rtmp = listen::bind("rtmp", settings.listen.rtmp)?;
+        let http = listen::bind("http", settings.listen.http)?;
+        let admin = listen::bind("admin", settings.listen.admin)?;
         // Before anything is written to the folder.
         let store = first_run::store(&settings)?;
-        let secure = Secure::bind(&settings).await?;
+        let secure = Secure::bind(&settings)?;
         let over_tls = |of: fn(&Secure) -> &TcpListener| secure.as_ref().map(|s| local(of(s))).transpose();
         let addresses = Addresses {
             rtmp: local(&rtmp)?,
@@ -144,7 +147,7 @@ impl House {
     /// streams ended, held requests answered, connections closed, all within the configured time.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure } = self;
-        let (publishing, mut published) = mpsc::channel::<()>(1);
+        let (publishing, published) = mpsc::channel::<()>(1);
         let budget = Budget::claim();
         let limits = &context.limits.rtmp;
         let encoders = Admission::new(limits.connections.min(budget.rtmp), limits.connections_per_address);
@@ -155,7 +158,8 @@ impl House {
 
         let limits = &context.limits.http;
         let public = Admission::new(limits.connections.min(budget.http), limits.connections_per_address);
-        let (open, mut closed) = mpsc::channel::<()>(1);
+        context.crowding.watch([encoders.clone(), public.clone()]);
+        let (open, closed) = mpsc::channel::<()>(1);
         let door =
             || HttpDoor::new(routes::public(context.clone()), context.clone(), public.clone()).playing();
         tokio::spawn(door().serve(http, open.clone()));
@@ -174,43 +178,63 @@ impl House {
             let rtmp = addresses.rtmp;
             tokio::spawn(async move { demo::run(rtmp, key.expose(), drain.started()).await });
         }
-        let sweeper = tokio::spawn(sweep(context.clone()));
-        let keeper = tokio::spawn(keep(context.clone()));
-        let looker = tokio::spawn(memory::watch(context.clone()));
+        let tending = tokio::spawn(tend(context.clone()));
 
         shutdown.await;
         // Nothing is written any more: the next server may have the folder, as it may have the ports.
         drop(store);
-        context.enter(Phase::Draining);
-        let drained = tokio::time::timeout(settings.drain, async {
-            // Every stream ends before viewers are sent off, so that what they hear last is the end.
-            let _ = tokio::time::timeout(FAREWELL, published.recv()).await;
-            context.registry.close(Clock::mono());
-            context.enter(Phase::Ended);
-            closed.recv().await
-        });
-        let drained = drained.await.is_ok();
-        sweeper.abort();
+        let drained = wind_down(&context, settings.drain, published, closed).await;
+        tending.abort();
         watcher.inspect(JoinHandle::abort);
-        keeper.abort();
-        looker.abort();
         tracing::info!(drained, "stopped");
     }
 }
 
 impl Secure {
     /// Opens the certificate and binds the listeners that show it; `None` when no TLS is asked for.
-    async fn bind(settings: &Settings) -> Result<Option<Self>, Error> {
+    fn bind(settings: &Settings) -> Result<Option<Self>, Error> {
         let (Some(https), Some(rtmps)) = (settings.https(), settings.rtmps()) else { return Ok(None) };
         let Some(keeper) = Keeper::open(settings, Clock::now().wall)? else { return Ok(None) };
         let keeper = Arc::new(keeper);
         let doors = Doors::new(&keeper, &settings.limits.tls)?;
-        let https = listen::bind("https", https).await?;
-        let rtmps = listen::bind("rtmps", rtmps).await?;
+        let https = listen::bind("https", https)?;
+        let rtmps = listen::bind("rtmps", rtmps)?;
         let identity = keeper.identity();
         tracing::info!(fingerprint = identity.fingerprint(), until = %identity.not_after(), "tls_certificate");
         Ok(Some(Self { https, rtmps, keeper, doors }))
     }
+}
+
+/// Ends everything in order, within `bound`; whether it came to that. `published` closes with the last encoder's
+/// connection, `closed` with the last viewer's.
+async fn wind_down(
+    context: &Context,
+    bound: Duration,
+    mut published: mpsc::Receiver<()>,
+    mut closed: mpsc::Receiver<()>,
+) -> bool {
+    // Not ready, and nobody is accepted. Every stream ends now, each by its own task, so that what its viewers hear
+    // last is the end; those whose encoder is away have none.
+    context.enter(Phase::Draining);
+    context.registry.close(Clock::mono());
+    let ended = async {
+        let _ = tokio::time::timeout(FAREWELL, published.recv()).await;
+        // Whoever is held still is answered from what there is; no connection is kept for a further request.
+        context.enter(Phase::Ended);
+        closed.recv().await;
+        // An encoder may still be reading why.
+        published.recv().await;
+    };
+    tokio::time::timeout(bound, ended).await.is_ok()
+}
+
+/// Does what is due from time to time, for as long as the server runs.
+async fn tend(context: Arc<Context>) {
+    tokio::join!(
+        forever(|| sweep(context.clone())),
+        forever(|| keep(context.clone())),
+        forever(|| memory::watch(context.clone())),
+    );
 }
 
 /// Forgets what ended long ago.

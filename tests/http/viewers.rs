@@ -245,3 +245,18 @@ async fn other_pages_can_neither_look_nor_kick() {
     );
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_whose_name_ends_in_health_has_a_document_of_its_own() {
+    let server = Server::start(settings()).await;
+    let encoder = Encoder::start(&server, "a/health");
+    playable(&server, "a/health").await;
+    for path in ["/api/v1/streams/a%2Fhealth", "/api/v1/streams/a%2fhealth"] {
+        assert_eq!(document(&server, path).await["stream"], "a/health", "{path}");
+    }
+    document(&server, "/api/v1/streams/a%2Fhealth/health").await;
+    let (head, _) = get(server.at.admin, "/api/v1/streams/a/health", "").await;
+    assert!(head.starts_with("http/1.1 404"), "that is the health of another: {head}");
+    encoder.stop().await;
+    server.stop().await;
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{Response, StatusCode};
+use axum::extract::State;
+use axum::http::{Response, StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
@@ -15,6 +15,9 @@ use super::super::clock::Clock;
 use super::super::context::Context;
 use super::super::routes::plain;
 use super::{door, streams, viewers};
+
+/// What comes before the name of a stream.
+const STREAMS: &str = "/api/v1/streams/";
 
 /// The API, behind its guard.
 pub(in super::super) fn routes() -> Router<Arc<Context>> {
@@ -27,13 +30,15 @@ pub(in super::super) fn routes() -> Router<Arc<Context>> {
         .layer(from_fn(door::guard))
 }
 
-/// `GET /api/v1/streams/NAME` and `GET /api/v1/streams/NAME/health`: names hold slashes.
-async fn one(State(context): State<Arc<Context>>, Path(rest): Path<String>) -> Response<Body> {
+/// `GET /api/v1/streams/NAME` and `GET /api/v1/streams/NAME/health`: names hold slashes. A slash that is encoded is of
+/// the name, also where `health` is behind it.
+async fn one(State(context): State<Arc<Context>>, uri: Uri) -> Response<Body> {
+    let rest = uri.path().strip_prefix(STREAMS).unwrap_or_default();
     let (name, health) = match rest.strip_suffix("/health") {
         Some(name) => (name, true),
-        None => (rest.as_str(), false),
+        None => (rest, false),
     };
-    let Ok(name) = StreamName::parse(name) else {
+    let Ok(name) = StreamName::parse(&name.replace("%2F", "/").replace("%2f", "/")) else {
         return plain(StatusCode::NOT_FOUND, "there is nothing here\n");
     };
     let now = Clock::now();

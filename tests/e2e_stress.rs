@@ -1,0 +1,29 @@
+//! The real binary under stress from outside: told to stop in mid-work, out of descriptors, stood still; and tasks of a
+//! server in this process that are made to panic.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
+#![allow(clippy::disallowed_methods, reason = "these tests measure real time")]
+
+#[path = "e2e_stress/answers.rs"]
+mod answers;
+#[path = "e2e_stress/descriptors.rs"]
+mod descriptors;
+#[path = "e2e_stress/drain.rs"]
+mod drain;
+#[path = "e2e_stress/panics.rs"]
+mod panics;
+#[path = "e2e_stress/pauses.rs"]
+mod pauses;
+#[path = "e2e_stress/process.rs"]
+mod process;
+#[path = "http/rig.rs"]
+#[allow(dead_code, reason = "shared with the HTTP tests")]
+mod rig;
+#[path = "http/swallow.rs"]
+#[allow(dead_code, reason = "shared with the HTTP tests")]
+mod swallow;
