@@ -46,6 +46,8 @@ mod players;
 mod playlist;
 #[path = "e2e/progressive_files.rs"]
 mod progressive_files;
+#[path = "e2e/progressive_live.rs"]
+mod progressive_live;
 #[path = "e2e/publish.rs"]
 mod publish;
 #[path = "e2e/reference.rs"]

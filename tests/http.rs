@@ -18,6 +18,8 @@ mod crowds;
 mod cues;
 #[path = "progressive/demux.rs"]
 mod demux;
+#[path = "http/endless.rs"]
+mod endless;
 #[path = "http/faults.rs"]
 mod faults;
 #[path = "http/film.rs"]
@@ -60,5 +62,7 @@ mod transitions;
 mod transports;
 #[path = "http/viewers.rs"]
 mod viewers;
+#[path = "http/websocket.rs"]
+mod websocket;
 #[path = "http/windows.rs"]
 mod windows;

@@ -15,6 +15,7 @@ mod load;
 mod playable;
 mod playlist;
 mod process;
+mod progressive;
 mod publish;
 mod start;
 mod stats;
@@ -43,6 +44,8 @@ enum What {
     Playable(playable::Options),
     /// Very many viewers of one stream, one connection each, and nginx beside it.
     Crowd(crowd::Options),
+    /// Very many readers of one endless file, and nginx sending one beside it.
+    Progressive(progressive::Options),
     /// Processor time and memory of a process while publishers send to it.
     Load(load::Options),
     /// From the start of a program to its port being open.
@@ -65,6 +68,7 @@ fn main() -> Result<(), Fault> {
         What::Latency(options) => latency::run(options),
         What::Playable(options) => playable::run(options),
         What::Crowd(options) => crowd::run(options),
+        What::Progressive(options) => progressive::run(options),
         What::Load(options) => load::run(options),
         What::Start(options) => start::run(&options),
     }

@@ -8,16 +8,17 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::http::request;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{Service, service_fn};
+use hyper::service::{HttpService, Service, service_fn};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
@@ -34,7 +35,7 @@ use super::admission::{Admission, Full};
 use super::body::{Pace, Payload, Tracked};
 use super::clock::Clock;
 use super::contain::One;
-use super::context::Context;
+use super::context::{Context, Drain};
 use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::obs;
@@ -67,12 +68,27 @@ pub(super) struct HttpDoor {
 }
 
 /// Who sent a request, for the routes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Peer {
     /// Its address.
     pub(super) address: IpAddr,
     /// Its connection.
     pub(super) vitals: Arc<Vitals>,
+    after: Arc<Mutex<Option<After>>>,
+}
+
+/// What a connection is for, once HTTP has ended on it.
+type After = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Peer {
+    fn new(address: IpAddr, vitals: Arc<Vitals>) -> Self {
+        Self { address, vitals, after: Arc::default() }
+    }
+
+    /// Another protocol follows on its connection, which is counted and waited for as before.
+    pub(super) fn goes_on(&self, after: impl Future<Output = ()> + Send + 'static) {
+        *self.after.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(after));
+    }
 }
 
 impl HttpDoor {
@@ -128,10 +144,10 @@ impl HttpDoor {
         match &self.tls {
             None => {
                 let stream = Metered::new(stream, vitals.clone());
-                self.converse(stream, Peer { address, vitals }, watcher).await;
+                self.converse(stream, Peer::new(address, vitals), watcher).await;
             }
             // On the heap: others need not carry room for it.
-            Some(tls) => Box::pin(self.shake(tls, stream, Peer { address, vitals }, watcher)).await,
+            Some(tls) => Box::pin(self.shake(tls, stream, Peer::new(address, vitals), watcher)).await,
         }
     }
 
@@ -155,7 +171,7 @@ impl HttpDoor {
     {
         let context = &self.context;
         let _counted = One::more(&context.metrics.http_connections);
-        let vitals = peer.vitals.clone();
+        let (vitals, after) = (peer.vitals.clone(), peer.after.clone());
         let mut io = WatchedIo::new(stream, vitals.clone());
         let limits = &context.limits.http;
         let opened = {
@@ -169,8 +185,8 @@ impl HttpDoor {
         };
         let ended = match opened {
             Ok(Ok(false)) => {
-                let connection = self.http1.serve_connection(io, self.service(peer));
-                until_due(watched(connection, watcher), &vitals, limits).await
+                let connection = self.http1.serve_connection(io, self.service(peer)).with_upgrades();
+                until_due(drained(connection, watcher, context.drain()), &vitals, limits).await
             }
             Ok(Ok(true)) => {
                 let connection = self.http2.serve_connection(io, self.service(peer));
@@ -181,6 +197,10 @@ impl HttpDoor {
         };
         if let Err(limit) = ended {
             context.metrics.limit(limit);
+        }
+        let after = after.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(after) = after {
+            after.await;
         }
     }
 
@@ -223,6 +243,30 @@ fn watched<C: GracefulConnection>(connection: C, watcher: Watcher) -> Pin<Box<im
     Box::pin(async move {
         // Why a connection ended is its peer's business: what we do about it has its own measures.
         let _ = connection.await;
+    })
+}
+
+/// The same for HTTP/1, which another protocol may follow: the watcher does not know that kind.
+fn drained<S, B>(
+    mut connection: http1::UpgradeableConnection<WatchedIo<S>, B>,
+    watcher: Watcher,
+    mut drain: Drain,
+) -> Pin<Box<impl Future<Output = ()>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: HttpService<Incoming, ResBody = Tracked<Payload>, Error: Into<BoxError>>,
+{
+    Box::pin(async move {
+        let ended = tokio::select! {
+            _ = &mut connection => true,
+            () = drain.publishers_finished() => false,
+        };
+        if !ended {
+            Pin::new(&mut connection).graceful_shutdown();
+            let _ = connection.await;
+        }
+        // It is waited for until here.
+        drop(watcher);
     })
 }
 
@@ -292,7 +336,7 @@ impl Work {
             }
             return Self::Done(refusal.response(head.version).map(Payload::Page));
         }
-        let endless = if playing { progressive::take(context, &head, peer) } else { None };
+        let endless = if playing { progressive::take(context, &mut head, peer) } else { None };
         let turn = match endless {
             Some(response) => Some(Turn::Now(response)),
             None if playing => playback::take(context, &head, peer.address),

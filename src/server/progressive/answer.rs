@@ -25,6 +25,7 @@ use super::super::playback::signed;
 use super::body::LiveBody;
 use super::feed::{Feeds, Unavailable};
 use super::reader::Reader;
+use super::socket;
 
 /// Tells nginx, as a proxy, to hand on what comes as it comes.
 const UNBUFFERED: (HeaderName, HeaderValue) =
@@ -34,7 +35,7 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 /// too, HLS is meant.
 pub(in crate::server) fn take(
     context: &Arc<Context>,
-    head: &Parts,
+    head: &mut Parts,
     peer: &Peer,
 ) -> Option<Response<Payload>> {
     if head.method != Method::GET && head.method != Method::HEAD {
@@ -45,30 +46,41 @@ pub(in crate::server) fn take(
     if hls::Route::parse(path).is_some() {
         return None;
     }
-    let answer = match head.method {
-        Method::HEAD => check(context, format, &name).map(|()| Payload::Page(Page::new(Nothing))),
-        _ => open(context, head, peer, format, name).map(|body| Payload::Live(Box::new(body))),
+    let upgraded = if format == Format::Flv { socket::take(context, head, peer, &name) } else { None };
+    let answer = match upgraded {
+        Some(upgraded) => upgraded,
+        None => plain(context, head, peer, format, name),
     };
-    let response = match answer {
-        Ok(body) => {
-            let mut response = Response::new(body);
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            headers.extend([UNBUFFERED]);
-            response
-        }
-        Err(denied) => {
-            context.metrics.audience.refused(&denied);
-            let response = denial::response(&denied);
-            if head.method == Method::HEAD {
-                response.map(|_| Payload::Page(Page::new(Nothing)))
-            } else {
-                response
-            }
-        }
-    };
+    let response = answer.unwrap_or_else(|denied| {
+        context.metrics.audience.refused(&denied);
+        let response = denial::response(&denied);
+        if head.method == Method::HEAD { response.map(|_| nothing()) } else { response }
+    });
     Some(signed(response, hls::URGENT))
+}
+
+/// The file as the body of a response.
+fn plain(
+    context: &Arc<Context>,
+    head: &Parts,
+    peer: &Peer,
+    format: Format,
+    name: StreamName,
+) -> Result<Response<Payload>, Denied> {
+    let body = match head.method {
+        Method::HEAD => check(context, format, &name).map(|()| nothing())?,
+        _ => Payload::Live(Box::new(open(context, head, peer, format, name)?)),
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.extend([UNBUFFERED]);
+    Ok(response)
+}
+
+fn nothing() -> Payload {
+    Payload::Page(Page::new(Nothing))
 }
 
 fn check(context: &Context, format: Format, name: &StreamName) -> Result<(), Denied> {

@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
+use crate::base::Rope;
 use crate::live::{Bounds, End, Generation, Join, Moment, Ring, Slow, Subscriber, Taken};
 use crate::progressive::{Chunk, Format, Incompatible, Mux, Onward};
 
@@ -24,6 +27,9 @@ const MOST: usize = 256;
 /// Where readers begin: at the earliest keyframe of the last second, or else the newest. What is there at once fills
 /// the player's buffer, and none is further behind than by that.
 const JOIN: Join = Join::Lag { bytes: 8 << 20, micros: 1_000_000 };
+
+/// Runs below this are cheaper to copy once than to hand out one by one.
+const SMALL: usize = 1024;
 
 /// A generation's id, and the format.
 type Key = (String, Format);
@@ -174,6 +180,45 @@ impl Feed {
     }
 
     fn hand_out(&mut self) {
-        self.chunks.extend(std::iter::from_fn(|| self.mux.pull()));
+        let chunks = std::iter::from_fn(|| self.mux.pull());
+        self.chunks.extend(chunks.map(|chunk| Chunk { body: knit(chunk.body), ..chunk }));
+    }
+}
+
+/// `body` with small runs that touch joined, once for all readers: each run costs each of them some work.
+fn knit(body: Rope) -> Rope {
+    let (mut knit, mut small) = (Rope::with_capacity(body.runs().len()), BytesMut::new());
+    for run in body {
+        if run.len() < SMALL {
+            small.extend_from_slice(&run);
+        } else {
+            knit.push(small.split().freeze());
+            knit.push(run);
+        }
+    }
+    knit.push(small.freeze());
+    knit
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn small_runs_are_joined_and_large_ones_stay_the_same_memory() {
+        let large = Bytes::from(vec![7; SMALL]);
+        let mut rope = Rope::default();
+        for run in [&b"head"[..], b"more"] {
+            rope.push(Bytes::copy_from_slice(run));
+        }
+        rope.push(large.clone());
+        rope.push(Bytes::from_static(b"tail"));
+        let (whole, knit) = (rope.len(), knit(rope));
+        let lens: Vec<_> = knit.runs().iter().map(Bytes::len).collect();
+        assert_eq!((lens, knit.len()), (vec![8, SMALL, 4], whole));
+        assert_eq!(knit.runs()[1].as_ptr(), large.as_ptr());
+        assert_eq!(knit.runs()[0], "headmore");
     }
 }

@@ -9,6 +9,7 @@ mod answer;
 mod body;
 mod feed;
 mod reader;
+mod socket;
 
 pub(super) use self::answer::take;
 pub(super) use self::body::LiveBody;
