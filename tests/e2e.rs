@@ -52,6 +52,8 @@ mod progressive_live;
 mod publish;
 #[path = "e2e/reference.rs"]
 mod reference;
+#[path = "e2e/rtmp.rs"]
+mod rtmp;
 #[path = "e2e/server.rs"]
 mod server;
 #[path = "e2e/sound.rs"]

@@ -50,6 +50,10 @@ mod ranges;
 mod rig;
 #[path = "http/routes.rs"]
 mod routes;
+#[path = "http/rtmp_play.rs"]
+mod rtmp_play;
+#[path = "http/rtmp_player.rs"]
+mod rtmp_player;
 #[path = "http/swallow.rs"]
 mod swallow;
 #[path = "http/tls.rs"]

@@ -15,6 +15,8 @@ mod demux;
 mod flv;
 #[path = "progressive/mp4.rs"]
 mod mp4;
+#[path = "progressive/rtmp.rs"]
+mod rtmp;
 #[path = "progressive/source.rs"]
 mod source;
 #[path = "progressive/ts.rs"]

@@ -78,6 +78,7 @@ impl Pair {
                     rtmp::Output::Track(track) => self.tracks.push(track),
                     rtmp::Output::Frame(frame) => self.frames.push(frame),
                     rtmp::Output::Unpublished => self.unpublished = true,
+                    played @ (rtmp::Output::PlayRequested(_) | rtmp::Output::Stopped) => panic!("{played:?}"),
                     rtmp::Output::Discarded(discarded) => panic!("{discarded:?}"),
                     rtmp::Output::Close(_) => {}
                 }

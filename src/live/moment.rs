@@ -22,7 +22,7 @@ pub struct EpochTracks {
 pub struct Moment {
     /// The epoch that the frame belongs to.
     pub epoch: Arc<EpochTracks>,
-    /// The frame on the generation's clock.
+    /// The frame on the generation's clock, decoded no later than it is shown.
     pub frame: Frame,
 }
 

@@ -251,6 +251,17 @@ impl Timeline {
         self.end = self.end.max(rescale(end, time.scale, Timescale::MICROS).saturating_add(1));
         Some(Frame { dts: Ticks::new(place.dts, time.scale), cts, duration: place.duration, ..frame })
     }
+
+    /// The frame that was just placed, decoded as early as its source had it: never after it is shown, as whoever gets
+    /// frames one by one must have it. What segments need is taken back; it is shown when it was.
+    pub(super) fn in_order(&self, frame: &Frame) -> Frame {
+        let time = self.tracks.iter().find(|time| time.id == frame.track);
+        let back = time.map_or(0, |time| time.clock.offset(time.delay.unwrap_or(0).saturating_neg()));
+        // Nothing is decoded before there was time.
+        let back = back.max(frame.dts.value.saturating_neg());
+        let dts = Ticks::new(frame.dts.value.saturating_add(back), frame.dts.scale);
+        Frame { dts, cts: frame.cts.saturating_sub(back), ..frame.clone() }
+    }
 }
 
 /// A frame's composition offset in milliseconds.

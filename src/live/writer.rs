@@ -212,7 +212,8 @@ impl Writer {
             return Ok(());
         }
         let Some(frame) = self.timeline.place(frame) else { return Ok(()) };
-        self.moments.keep(frame.clone(), self.timeline.epoch().number, self.timeline.lead(), &self.tracks);
+        let (timeline, tracks) = (&self.timeline, &self.tracks);
+        self.moments.keep(timeline.in_order(&frame), timeline.epoch().number, timeline.lead(), tracks);
         self.packager.push(frame)?;
         if let Some(gop) = self.packager.long_gop().filter(|_| !self.told_long_gop) {
             self.told_long_gop = true;

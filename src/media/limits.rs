@@ -59,6 +59,8 @@ pub struct RtmpLimits {
     pub outbound: usize,
     /// Control messages (types 1 to 6) a second: more is an attack, not an encoder.
     pub control_rate: u32,
+    /// Messages of any type a second from a player: it acknowledges, answers pings, and leaves.
+    pub player_rate: u32,
     /// Connections in all, and from one address.
     pub connections: usize,
     /// Connections from one address.
@@ -137,6 +139,7 @@ impl Default for RtmpLimits {
             first_media: Duration::from_secs(10),
             outbound: 64 * KIB,
             control_rate: 1_000,
+            player_rate: 64,
             connections: 4_096,
             connections_per_address: 256,
             amf_depth: 16,

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::Rope;
+use crate::flv::FourCc;
 use crate::live::Entry;
 
 /// What a reader must have before a chunk. There is a new one whenever the stream's configuration is another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
     /// For one that joins: how the file begins. Empty where a format needs none (MPEG-TS).
     pub first: Bytes,
     /// For one that had another head: the new sequence headers, in mid-stream. Empty where they are in the chunks.
     pub again: Bytes,
+    /// Codecs that a peer must have announced to be sent the chunks, which only RTMP asks for.
+    pub fourccs: Vec<FourCc>,
 }
 
 /// A run of bytes: a fragment, a tag, or the packets of an access unit. Chunks are cut between access units, never
@@ -64,7 +67,8 @@ mod tests {
     #[test]
     fn a_reader_gets_the_head_once_and_the_new_one_when_it_changes() {
         let head = |first, again| {
-            Arc::new(Head { first: Bytes::from_static(first), again: Bytes::from_static(again) })
+            let (first, again) = (Bytes::from_static(first), Bytes::from_static(again));
+            Arc::new(Head { first, again, ..Head::default() })
         };
         let (old, new) = (head(b"file old", b"old"), head(b"file new", b"new"));
         let chunk = |head: &Arc<Head>| Chunk {

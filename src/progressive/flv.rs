@@ -78,5 +78,5 @@ fn head(choice: &Choice<()>, time: u32) -> Head {
             .collect::<Vec<_>>()
     };
     let first: Vec<_> = std::iter::once(file).chain(tags(0)).collect();
-    Head { first: first.concat().into(), again: tags(time).concat().into() }
+    Head { first: first.concat().into(), again: tags(time).concat().into(), ..Head::default() }
 }

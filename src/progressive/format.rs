@@ -13,6 +13,8 @@ pub enum Format {
     Flv,
     /// An MPEG-2 transport stream of one programme.
     Ts,
+    /// The messages of an RTMP play in chunks: no file, but as endless as one.
+    Rtmp,
 }
 
 impl Format {
@@ -41,7 +43,7 @@ impl Format {
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Mp4 => "video/mp4",
-            Self::Flv => "video/x-flv",
+            Self::Flv | Self::Rtmp => "video/x-flv",
             Self::Ts => "video/mp2t",
         }
     }
@@ -53,6 +55,7 @@ impl fmt::Display for Format {
             Self::Mp4 => "MP4",
             Self::Flv => "FLV",
             Self::Ts => "MPEG-TS",
+            Self::Rtmp => "RTMP",
         })
     }
 }

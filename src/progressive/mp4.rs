@@ -47,7 +47,7 @@ impl Fragments {
     pub(super) fn new(tracks: &[Track]) -> Result<Self, Incompatible> {
         let choice = choose(tracks)?;
         let first = cmaf::movie(&choice.tracks())?;
-        let head = Arc::new(Head { first, again: Bytes::new() });
+        let head = Arc::new(Head { first, ..Head::default() });
         Ok(Self { choice, head, sequence: 0 })
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::chunk::Chunk;
 use super::error::Incompatible;
 use super::format::Format;
-use super::{flv::Tags, mp4::Fragments, ts::Packets};
+use super::{flv::Tags, mp4::Fragments, rtmp::Messages, ts::Packets};
 use crate::media::{Frame, Track};
 
 /// What an epoch with other tracks means for those who read already.
@@ -37,6 +37,7 @@ enum Writer {
     Mp4(Fragments),
     Flv(Tags),
     Ts(Packets),
+    Rtmp(Messages),
 }
 
 impl Mux {
@@ -49,6 +50,7 @@ impl Mux {
             Format::Mp4 => Writer::Mp4(Fragments::new(tracks)?),
             Format::Flv => Writer::Flv(Tags::new(tracks)?),
             Format::Ts => Writer::Ts(Packets::new(tracks)?),
+            Format::Rtmp => Writer::Rtmp(Messages::new(tracks)?),
         };
         Ok(Self { writer, out: VecDeque::new(), ended: false, unfit: 0 })
     }
@@ -59,6 +61,7 @@ impl Mux {
             Writer::Mp4(mp4) => mp4.head(),
             Writer::Flv(flv) => flv.head(),
             Writer::Ts(_) => Bytes::new(),
+            Writer::Rtmp(rtmp) => rtmp.head(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Mux {
             }
             Writer::Flv(flv) => flv.push(frame, &mut self.out),
             Writer::Ts(ts) => ts.push(frame, &mut self.out),
+            Writer::Rtmp(rtmp) => rtmp.push(frame, &mut self.out),
         };
         self.unfit = self.unfit.saturating_add(u64::from(!fits));
     }
@@ -93,6 +97,7 @@ impl Mux {
             Writer::Mp4(mp4) => mp4.begin(tracks, &mut self.out),
             Writer::Flv(flv) => flv.begin(tracks),
             Writer::Ts(ts) => ts.begin(tracks),
+            Writer::Rtmp(rtmp) => rtmp.begin(tracks),
         };
         match onward {
             Ok(()) => Onward::GoesOn,
@@ -112,7 +117,7 @@ impl Mux {
     }
 
     /// Frames left out since they do not fit the format's fields: sound of more than a header can say, pictures of
-    /// more than 16 MiB in FLV, NAL units that are not what their lengths say.
+    /// more than 16 MiB in FLV and RTMP, NAL units that are not what their lengths say.
     pub fn unfit(&self) -> u64 {
         self.unfit
     }

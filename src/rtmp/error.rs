@@ -27,6 +27,8 @@ pub enum Wait {
     Byte,
     /// For a whole audio or video message, while bytes did come.
     Media,
+    /// For any byte of a player that has answered pings before.
+    Pong,
 }
 
 /// How timestamps can be no times.
@@ -150,6 +152,7 @@ impl Wait {
             Self::FirstMedia => "the first audio or video",
             Self::Byte => "any byte",
             Self::Media => "a whole audio or video message",
+            Self::Pong => "an answer of the player",
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::flv::amf0::{self, Value};
 
 /// Message type id of an AMF0 command.
 const COMMAND: u8 = 20;
+/// Message type id of AMF0 data.
+const DATA: u8 = 18;
 
 /// Serialises our messages and queues them between the session's other outputs.
 pub(super) struct Outbox {
@@ -98,18 +100,43 @@ impl Outbox {
 
     /// User Control: a message stream is ready (§7.1.7).
     pub(super) fn stream_begin(&mut self, stream: u32) -> Result<(), Error> {
+        self.stream_event(UserControlEventType::StreamBegin, stream)
+    }
+
+    /// User Control: nothing more comes on a message stream.
+    pub(super) fn stream_eof(&mut self, stream: u32) -> Result<(), Error> {
+        self.stream_event(UserControlEventType::StreamEof, stream)
+    }
+
+    /// User Control: asks whether the peer is there; the answer repeats `time`.
+    pub(super) fn ping(&mut self, time: u32) -> Result<(), Error> {
+        self.time_event(UserControlEventType::PingRequest, time)
+    }
+
+    /// User Control: the answer to a ping, which repeats its time.
+    pub(super) fn pong(&mut self, time: u32) -> Result<(), Error> {
+        self.time_event(UserControlEventType::PingResponse, time)
+    }
+
+    /// A data message: its values, one after the other.
+    pub(super) fn data(&mut self, stream: u32, values: &[Value<'_>]) -> Result<(), Error> {
+        let mut body = BytesMut::new();
+        values.iter().for_each(|value| amf0::write(&mut body, value));
+        self.payload(DATA, stream, body.freeze())
+    }
+
+    fn stream_event(&mut self, event_type: UserControlEventType, stream: u32) -> Result<(), Error> {
         self.message(RtmpMessage::UserControl {
-            event_type: UserControlEventType::StreamBegin,
+            event_type,
             stream_id: Some(stream),
             buffer_length: None,
             timestamp: None,
         })
     }
 
-    /// User Control: the answer to a ping, which repeats its time.
-    pub(super) fn pong(&mut self, time: u32) -> Result<(), Error> {
+    fn time_event(&mut self, event_type: UserControlEventType, time: u32) -> Result<(), Error> {
         self.message(RtmpMessage::UserControl {
-            event_type: UserControlEventType::PingResponse,
+            event_type,
             stream_id: None,
             buffer_length: None,
             timestamp: Some(RtmpTimestamp::new(time)),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
 use crate::media::{Captions, Cue, EncoderReport, Frame, Track, TrackId};
-use crate::rtmp::request::{CloseReason, PublishRequest};
+use crate::rtmp::request::{CloseReason, PlayRequest, PublishRequest};
 
 /// One thing to do, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,8 @@ pub enum Output {
     Send(Bytes),
     /// Somebody asks to publish: answer with `Session::accept` or `Session::reject`.
     PublishRequested(Box<PublishRequest>),
+    /// Somebody asks to play: answer with `Session::accept_play` or `Session::reject`.
+    PlayRequested(Box<PlayRequest>),
     /// What the encoder says it will send: hearsay. May come again.
     Announced(Metadata),
     /// A track's configuration, before its first frame and again whenever it changes.
@@ -30,6 +32,8 @@ pub enum Output {
     Discarded(Discarded),
     /// The publisher said that it is done. Comes once, and never without an accepted publish.
     Unpublished,
+    /// The player said that it is done. Comes once, and never without an accepted play.
+    Stopped,
     /// Write what there is to write, then close the connection. The last output.
     Close(CloseReason),
 }

@@ -1,7 +1,8 @@
-//! Request: what a publisher asks for, and how it is told no.
+//! Request: what a publisher or player asks for, and how it is told no.
 
 use std::fmt;
 
+use super::codecs::Codecs;
 use crate::base::Secret;
 
 /// A request to publish, not yet judged.
@@ -30,7 +31,32 @@ impl fmt::Debug for PublishRequest {
     }
 }
 
-/// Why a publish is refused or ended, in the peer's protocol and in words.
+/// A request to play, not yet judged.
+#[derive(Clone, PartialEq)]
+pub struct PlayRequest {
+    /// The application, without what the player put after it.
+    pub app: String,
+    /// What stands between the application and the query, as in [`PublishRequest::path`]: some paste a key here.
+    pub name: String,
+    /// Every parameter of the three queries but `key`, as sent: values may be tokens.
+    pub parameters: Vec<(String, Secret)>,
+    /// What the player calls itself (`flashVer`), at most 128 printable characters.
+    pub player: Option<String>,
+    /// Which codecs it takes with a FourCC.
+    pub codecs: Codecs,
+}
+
+/// The name may be a key: it is not printed.
+impl fmt::Debug for PlayRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlayRequest")
+            .field("app", &self.app)
+            .field("player", &self.player)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a publish or play is refused or ended, in the peer's protocol and in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// A status code, such as `NetStream.Publish.BadName`.
@@ -42,10 +68,34 @@ pub struct Rejection {
 impl Rejection {
     /// The code of a name that cannot be published to.
     pub(super) const BAD_NAME: &'static str = "NetStream.Publish.BadName";
+    /// The code of what cannot be played.
+    pub(super) const PLAY_FAILED: &'static str = "NetStream.Play.Failed";
+    /// The code of a stream that is over.
+    pub(super) const UNPUBLISHED: &'static str = "NetStream.Play.UnpublishNotify";
 
     /// Not under this name, or not with this key.
     pub fn bad_name(description: impl Into<String>) -> Self {
         Self { code: Self::BAD_NAME, description: description.into() }
+    }
+
+    /// Nothing to play under this name.
+    pub fn not_found(description: impl Into<String>) -> Self {
+        Self { code: "NetStream.Play.StreamNotFound", description: description.into() }
+    }
+
+    /// It cannot be played, or not by this player.
+    pub fn play_failed(description: impl Into<String>) -> Self {
+        Self { code: Self::PLAY_FAILED, description: description.into() }
+    }
+
+    /// The stream that is played has ended.
+    pub fn unpublished(description: impl Into<String>) -> Self {
+        Self { code: Self::UNPUBLISHED, description: description.into() }
+    }
+
+    /// The player takes less than there is.
+    pub fn too_slow(description: impl Into<String>) -> Self {
+        Self { code: "NetStream.Play.InsufficientBW", description: description.into() }
     }
 
     /// Not to this application or server.
@@ -69,6 +119,8 @@ impl Rejection {
 pub enum CloseReason {
     /// The publisher is done.
     Unpublished,
+    /// The player is done.
+    Stopped,
     /// Its request was refused by `Session::reject`.
     Refused(&'static str),
     /// The session refused its request itself: nobody else has heard of it.
@@ -85,10 +137,10 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// The status code that the peer was told; `None` when it was the peer who was done.
+    /// The status code that the peer was told; `None` when it was the peer that was done.
     pub fn code(&self) -> Option<&'static str> {
         match *self {
-            Self::Unpublished => None,
+            Self::Unpublished | Self::Stopped => None,
             Self::Refused(code) | Self::Declined { code, .. } | Self::Finished(code) => Some(code),
         }
     }

@@ -149,7 +149,12 @@ impl<'a> Ingest<'a> {
                 let counts = watch.report(track, &report, now);
                 self.context.metrics.encoders.told(&self.stream, counts, watch.latency());
             }
-            Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}
+            Output::Send(_)
+            | Output::PublishRequested(_)
+            | Output::PlayRequested(_)
+            | Output::Unpublished
+            | Output::Stopped
+            | Output::Close(_) => {}
         }
         for notice in self.publisher.notices() {
             tracing::warn!(stream = %self.name(), %notice, "input_notice");

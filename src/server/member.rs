@@ -79,7 +79,12 @@ impl<'a> Member<'a> {
             }
             // What is said of the stream the leader says.
             Output::Captions(..) | Output::Cue(_) => {}
-            Output::Send(_) | Output::PublishRequested(_) | Output::Unpublished | Output::Close(_) => {}
+            Output::Send(_)
+            | Output::PublishRequested(_)
+            | Output::PlayRequested(_)
+            | Output::Unpublished
+            | Output::Stopped
+            | Output::Close(_) => {}
         }
         for notice in self.seat.notices() {
             tracing::warn!(stream = %self.stream, %notice, "input_notice");

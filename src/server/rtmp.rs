@@ -1,4 +1,4 @@
-//! RTMP driver: one encoder's socket between its session and the registry.
+//! RTMP driver: one encoder's socket between its session and the registry; that of a player until it plays.
 //!
 //! read → handle → drain → write → select on socket, deadline, shutdown. Nothing here waits for a viewer.
 
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::control::Limit;
 use crate::live::{self, Calls, Ouster};
 use crate::media::Now;
-use crate::rtmp::{CloseReason, Error, Output, Rejection, Session};
+use crate::rtmp::{CloseReason, Error, Output, PlayRequest, Rejection, Session};
 
 use super::admission::{Admission, Full};
 use super::clock::Clock;
@@ -27,19 +27,20 @@ use super::feed::Feed;
 use super::gate::{self, Ruling, Waiting};
 use super::ingest::Caller;
 use super::listen;
+use super::progressive::Player;
 use super::tls::Handshake;
 
 /// Read at once before a publish is accepted: nobody has earned more yet.
-const EARLY_READ: usize = 4 * 1024;
+pub(super) const EARLY_READ: usize = 4 * 1024;
 /// Read at once from a publisher: most frames whole. It is memory of every publish, and a keyframe's few more
 /// reads are nothing beside it.
 const READ: usize = 32 * 1024;
-/// What an encoder is told when the server drains.
-const STOPPING: &str = "the server is stopping";
+/// What a peer is told when the server drains.
+pub(super) const STOPPING: &str = "the server is stopping";
 /// What an encoder is told whose stream another one takes over.
 const OUSTED: &str = "another encoder has taken over the stream";
 /// How long a closing connection may take to read the reason.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Accepts encoders until the server drains; each connection's task holds a clone of `open` until it ends.
 pub(super) async fn serve(
@@ -58,7 +59,8 @@ pub(super) async fn serve(
         };
         match admission.admit(peer.ip()) {
             Ok(permit) => {
-                listen::tune_ingest(&stream);
+                // It may be a player's, and is none the worse for it if not.
+                listen::tune_viewer(&stream);
                 let (context, open, tls) = (context.clone(), open.clone(), tls.clone());
                 tokio::spawn(async move {
                     let counted = One::more(&context.metrics.rtmp_connections);
@@ -74,13 +76,16 @@ pub(super) async fn serve(
 
 /// Why a conversation ended, for the log.
 #[derive(Debug, thiserror::Error)]
-enum End {
-    #[error("the encoder closed the connection")]
+pub(super) enum End {
+    #[error("the peer closed the connection")]
     Hangup,
     #[error("{}", reason(*.0))]
     Closed(CloseReason),
-    #[error("the encoder does not read what it is sent")]
+    #[error("the peer does not read what it is sent")]
     Deaf,
+    /// It goes on as a play.
+    #[error("it plays")]
+    Plays,
     #[error("{0}")]
     Session(#[from] Error),
     #[error("{0}")]
@@ -88,7 +93,7 @@ enum End {
 }
 
 /// Shakes hands where that is asked for, and begins the conversation.
-async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, context: &Context) {
+async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, context: &Arc<Context>) {
     let Some(tls) = tls else { return converse(stream, peer, context).await };
     let mut drain = context.drain();
     let shaken = tokio::select! {
@@ -105,20 +110,28 @@ fn part(peer: SocketAddr, end: &End) {
     match end {
         // Whoever meant to publish must find out why they may not: encoders seldom show what they are told.
         End::Closed(CloseReason::Declined { code, words, at }) => {
-            tracing::info!(%peer, code, reason = words, at, "publish_refused");
+            let event = if code.contains(".Play.") { "play_refused" } else { "publish_refused" };
+            tracing::info!(%peer, code, reason = words, at, "{event}");
         }
         // Strangers come and go; they do not fill the log.
         _ => tracing::debug!(%peer, reason = %end, "rtmp_closed"),
     }
 }
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: SocketAddr, context: &Context) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    peer: SocketAddr,
+    context: &Arc<Context>,
+) {
     let mut driver = Driver::new(peer, context);
-    let end = driver.run(&mut stream).await;
+    let mut end = driver.run(&mut stream).await;
+    if let Some(request) = driver.play.take() {
+        end = Player::new(context, &mut driver.session).run(*request, peer, &mut stream).await;
+    }
     match &end {
         End::Session(_) => context.metrics.limit(Limit::Rtmp),
         End::Deaf => context.metrics.limit(Limit::RtmpOutbound),
-        End::Hangup | End::Closed(_) | End::Io(_) => {}
+        End::Hangup | End::Closed(_) | End::Plays | End::Io(_) => {}
     }
     match driver.feed.take() {
         // It did not say that it was done: it may be back.
@@ -156,6 +169,8 @@ struct Driver<'a> {
     refusal: Option<(Instant, Rejection)>,
     /// A granted request whose stream is being taken over.
     waiting: Option<Waiting>,
+    /// Who asks to play.
+    play: Option<Box<PlayRequest>>,
     /// Who asks to publish.
     caller: Caller,
     outbound: VecDeque<Bytes>,
@@ -177,6 +192,7 @@ impl<'a> Driver<'a> {
             feed: None,
             refusal: None,
             waiting: None,
+            play: None,
             caller: Caller::default(),
             outbound,
             queued: 0,
@@ -197,7 +213,7 @@ impl<'a> Driver<'a> {
         let mut now = Clock::now();
         loop {
             self.drain(now);
-            if let Some((end, _)) = self.end.take_if(|_| self.outbound.is_empty() && !self.unflushed) {
+            if let Some(end) = self.over() {
                 return end;
             }
             if let Some(feed) = self.feed.as_mut().filter(|_| buffer.len() < READ) {
@@ -253,9 +269,18 @@ impl<'a> Driver<'a> {
         self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
     }
 
+    /// Why it ends, or goes on as a play, once everything is written.
+    fn over(&mut self) -> Option<End> {
+        if !self.outbound.is_empty() || self.unflushed {
+            return None;
+        }
+        let end = self.end.take().map(|(end, _)| end);
+        end.or_else(|| self.play.is_some().then_some(End::Plays))
+    }
+
     /// Whether bytes are wanted: not while a publish is being judged, nor after the end.
     fn reads(&self) -> bool {
-        self.refusal.is_none() && self.waiting.is_none() && self.end.is_none()
+        self.refusal.is_none() && self.waiting.is_none() && self.play.is_none() && self.end.is_none()
     }
 
     fn heard(&mut self, bytes: &[u8], now: Now) {
@@ -327,6 +352,7 @@ impl<'a> Driver<'a> {
                     let ruling = gate::judge(self.context, self.peer, &request, now);
                     self.rule(ruling);
                 }
+                Output::PlayRequested(request) => self.play = Some(request),
                 Output::Unpublished => {
                     // Whoever presses Stop may press Start again: the stream waits, as for one that is lost.
                     self.feed.take().into_iter().for_each(|feed| feed.rest("the encoder is done"));
@@ -392,6 +418,7 @@ async fn called(calls: Option<&Calls>) {
 fn reason(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Unpublished => "the encoder is done",
+        CloseReason::Stopped => "the player is done",
         CloseReason::Declined { words, .. } => words,
         CloseReason::Refused(code) | CloseReason::Finished(code) => code,
     }

@@ -148,14 +148,6 @@ fn publish_takes_one_two_or_three_arguments() {
 }
 
 #[test]
-fn a_player_is_told_where_to_go() {
-    let mut peer = Peer::connected();
-    peer.sends(command("play", 4.0, &[Value::Null, Value::String("main")]).on(1));
-    assert!(peer.hears_code("NetStream.Play.Failed").contains("HTTP"));
-    assert_eq!(peer.is_closed().code(), Some("NetStream.Play.Failed"));
-}
-
-#[test]
 fn questions_that_make_encoders_wait_are_answered() {
     let mut peer = Peer::connected();
     for (transaction, name) in [(3.0, "_checkbw"), (4.0, "getStreamLength"), (5.0, "releaseStream")] {

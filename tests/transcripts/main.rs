@@ -20,4 +20,5 @@ mod hostile;
 mod kit;
 mod media;
 mod mutations;
+mod play;
 mod recorded;

@@ -1,4 +1,4 @@
-//! A publish of OBS Studio, as it came over the wire.
+//! A publish of OBS Studio, and plays of others, as they came over the wire.
 
 use std::time::Duration;
 
@@ -51,4 +51,30 @@ fn a_recorded_publish_of_obs_studio_is_taken_whole_however_it_is_cut() {
         assert!(times.windows(2).all(|pair| (32..=35).contains(&(pair[1] - pair[0]))), "30 frames a second");
     }
     assert_eq!(first, Some((537, 836, 3)), "17.9 s; the encoder chose to begin every 8.3 s anew");
+}
+
+#[test]
+fn recorded_plays_of_gstreamer_and_librtmp_are_let_in_and_end_as_they_ended() {
+    let recordings: [(&[u8], Option<&str>, Option<Output>); 2] = [
+        (include_bytes!("../../fixtures/gstreamer_rtmp2src_play.rtmp"), Some("LNX 10,0,32,18"), None),
+        (include_bytes!("../../fixtures/librtmp_play.rtmp"), None, Some(Output::Stopped)),
+    ];
+    for (recording, player, end) in recordings {
+        for reads in [1, 97, 1_460] {
+            let mut peer = Peer::silent();
+            let mut asked = 0;
+            for read in recording.chunks(reads) {
+                peer.says(read);
+                peer.now += Duration::from_millis(1);
+                if peer.outputs.iter().any(|output| matches!(output, Output::PlayRequested(_))) {
+                    let request = peer.may_play();
+                    assert_eq!((request.name.as_str(), request.player.as_deref()), ("cam", player));
+                    asked += 1;
+                }
+            }
+            assert_eq!((asked, peer.error.clone()), (1, None), "{reads}");
+            assert_eq!(peer.outputs.pop_front(), end, "{reads}");
+            assert!(peer.heard.iter().all(|heard| heard.text("level") != Some("error")), "{:?}", peer.heard);
+        }
+    }
 }

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::super::choice::Choice;
 use super::super::chunk::{Chunk, Head};
@@ -61,7 +61,7 @@ impl Packets {
         Ok(Self {
             choice: Choice::of(tracks, Coding::of)?,
             // All that a reader needs is in the chunk it joins at.
-            head: Arc::new(Head { first: Bytes::new(), again: Bytes::new() }),
+            head: Arc::new(Head::default()),
             pat: Pid::new(PAT),
             pmt: Pid::new(PMT),
             video: Pid::new(VIDEO),

@@ -56,10 +56,10 @@ impl Session {
             }
             "deleteStream" => self.delete_stream(call),
             "closeStream" => self.close_stream(&call),
-            "play" | "play2" => {
-                let words = "Nothing is played over RTMP here: watch over HTTP.";
-                self.decline(call.stream, call.at, "NetStream.Play.Failed", words);
-                Ok(())
+            "play" => self.play(call),
+            "FCSubscribe" => self.fc_subscribe(&call),
+            "play2" | "seek" | "pause" | "pauseRaw" | "receiveAudio" | "receiveVideo" => {
+                self.excuse(&call, name)
             }
             // A bandwidth check and a question about a recording: answered so that nobody waits.
             "_checkbw" | "getStreamLength" => self.answer(&call, Value::Number(0.0)),

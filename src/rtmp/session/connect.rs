@@ -5,6 +5,7 @@ use super::command::Call;
 use super::core::{Phase, Session};
 use crate::flv::amf0::Value;
 use crate::rtmp::address::Application;
+use crate::rtmp::codecs::Codecs;
 use crate::rtmp::error::Error;
 use crate::rtmp::flow::WINDOW;
 use crate::rtmp::outbox::information;
@@ -48,6 +49,7 @@ impl Session {
         self.encoder = text("flashVer").map(printable).filter(|name| !name.is_empty());
         let capabilities = properties.get("capsEx").and_then(Value::as_number).unwrap_or_default();
         self.reconnects = capabilities as u32 & CAPS_RECONNECT != 0;
+        self.codecs = Codecs::of(properties);
         let application = Application::parse(text("app"), text("tcUrl"));
         let Some(application) = application.filter(|application| application.name == APPLICATION) else {
             return self.turn_away(stream, transaction, at);

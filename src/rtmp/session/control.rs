@@ -1,6 +1,6 @@
 //! Messages by type, and what protocol control and user control ask of us (§5.4, §7.1.7).
 
-use super::core::Session;
+use super::core::{Phase, Session};
 use crate::base::ByteReader;
 use crate::flv::TagKind;
 use crate::rtmp::chunk::Message;
@@ -21,8 +21,9 @@ mod kind {
     pub(super) const AGGREGATE: u8 = 22;
 }
 
-/// User control event: a ping, to be answered with its own time.
+/// User control events: a ping, to be answered with its own time, and such an answer.
 const PING_REQUEST: u16 = 6;
+const PING_RESPONSE: u16 = 7;
 
 /// The chunk stream of protocol control, to say where a bad one stood.
 const CONTROL_STREAM: u32 = 2;
@@ -30,8 +31,11 @@ const CONTROL_STREAM: u32 = 2;
 impl Session {
     /// Obeys one message. Types we have no use for are ignored, and counted like all that is not media.
     pub(super) fn message(&mut self, message: Message) -> Result<(), Error> {
-        let is_media = matches!(message.kind, kind::AUDIO | kind::VIDEO | kind::AGGREGATE);
-        let rate = self.limits.rtmp.control_rate;
+        // A player has no media to send: whatever it says counts.
+        let plays = matches!(self.phase, Phase::Playing { .. });
+        let limits = &self.limits.rtmp;
+        let rate = if plays { limits.player_rate } else { limits.control_rate };
+        let is_media = matches!(message.kind, kind::AUDIO | kind::VIDEO | kind::AGGREGATE) && !plays;
         if !is_media && self.talk.count(self.now) > rate {
             return Err(Error::Flood(rate));
         }
@@ -72,11 +76,15 @@ impl Session {
         ByteReader::new(&message.payload).u32().ok_or(too_short)
     }
 
-    /// Only pings are answered. Events nobody knows are in the field, and no reason to part.
+    /// Only pings are answered: how much a player buffers is its own affair. Events nobody knows are in the field, and no reason to part.
     fn user_control(&mut self, message: &Message) -> Result<(), Error> {
         let mut r = ByteReader::new(&message.payload);
         match (r.u16(), r.u32()) {
             (Some(PING_REQUEST), Some(time)) => self.outbox.pong(time),
+            (Some(PING_RESPONSE), _) => {
+                self.ponged();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use super::tracks::Media;
 use crate::media::Limits;
 use crate::rtmp::address::Application;
 use crate::rtmp::chunk::Reader;
+use crate::rtmp::codecs::Codecs;
 use crate::rtmp::error::{Error, Wait};
 use crate::rtmp::flow::Flow;
 use crate::rtmp::handshake::Handshake;
@@ -17,17 +18,17 @@ use crate::rtmp::output::Output;
 use crate::rtmp::request::{CloseReason, Rejection};
 use crate::rtmp::tally::Tally;
 
-/// How long a publisher that said it is done may take to close by itself.
+/// How long a peer that said it is done may take to close by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Asks a client to connect anew.
 const RECONNECT: &str = "NetConnection.Connect.ReconnectRequest";
 
-/// The server's side of one RTMP connection that wants to publish, without IO.
+/// The server's side of one RTMP connection that wants to publish or to play, without IO.
 ///
-/// Mutate, then drain: after every `handle_input`, `handle_timeout`, `accept`, `reject` and `finish`, call
+/// Mutate, then drain: after every `handle_input`, `handle_timeout`, `accept`, `reject`, `finish` and the like, call
 /// [`poll_output`](Self::poll_output) until it answers `None`. After an error send what is still in it, then close.
-/// Until a publish is accepted read at most 16 KiB at once; between [`Output::PublishRequested`] and the answer
-/// better nothing at all: such bytes are kept (up to `early_partial_bytes`) and handled after the answer.
+/// Until a publish is accepted read at most 16 KiB at once; between [`Output::PublishRequested`] (or
+/// [`Output::PlayRequested`]) and the answer better nothing at all: such bytes are kept (up to `early_partial_bytes`) and handled after the answer.
 pub struct Session {
     pub(super) limits: Arc<Limits>,
     pub(super) phase: Phase,
@@ -40,15 +41,17 @@ pub struct Session {
     pub(super) talk: Tally,
     /// Message streams created.
     pub(super) streams: u32,
-    /// What the encoder calls itself.
+    /// What the peer calls itself.
     pub(super) encoder: Option<String>,
     /// Whether it connects anew when asked.
     pub(super) reconnects: bool,
+    /// Which codecs it takes with a FourCC.
+    pub(super) codecs: Codecs,
     /// The instant of the call under way.
     pub(super) now: Instant,
-    opened: Instant,
-    heard: Instant,
-    /// Input that came while a publish was being judged.
+    pub(super) opened: Instant,
+    pub(super) heard: Instant,
+    /// Input that came while a publish or play was being judged.
     held: Vec<u8>,
 }
 
@@ -60,12 +63,24 @@ pub(super) enum Phase {
     Waiting,
     /// Connected to an application.
     Connected(Application),
-    /// A publish on this message stream waits to be judged.
-    Asking { stream: u32 },
+    /// A publish or play on this message stream waits to be judged.
+    Asking { stream: u32, wish: Wish },
     /// Publishing on this message stream.
     Publishing { stream: u32, since: Instant, media: Option<Instant> },
+    /// Playing on this message stream; when it was last asked whether it is there, and whether it answers that.
+    Playing { stream: u32, pinged: Instant, answers: bool },
     /// Nothing more is read. `close` is still to be said, at the given instant.
     Over { close: Option<(Instant, CloseReason)> },
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    Publish,
+    /// And whether what was played before is to be forgotten.
+    Play {
+        reset: bool,
+    },
 }
 
 impl Session {
@@ -82,6 +97,7 @@ impl Session {
             streams: 0,
             encoder: None,
             reconnects: false,
+            codecs: Codecs::default(),
             now,
             opened: now,
             heard: now,
@@ -120,6 +136,10 @@ impl Session {
             }
             return Ok(());
         }
+        if matches!(self.phase, Phase::Playing { .. }) {
+            let result = self.ask_after();
+            return self.settle(result);
+        }
         match self.wait() {
             Some((at, wait, limit)) if at <= now => self.settle(Err(Error::Timeout { wait, limit })),
             _ => Ok(()),
@@ -133,6 +153,7 @@ impl Session {
         }
         match &self.phase {
             Phase::Over { close } => close.map(|(at, _)| at),
+            Phase::Playing { pinged, .. } => Self::asks_at(*pinged),
             _ => self.wait().map(|(at, ..)| at),
         }
     }
@@ -144,7 +165,7 @@ impl Session {
 
     /// Lets the publish that was requested begin. Without one it does nothing.
     pub fn accept(&mut self) {
-        let Phase::Asking { stream } = self.phase else { return };
+        let Phase::Asking { stream, wish: Wish::Publish } = self.phase else { return };
         self.reader.trust(&self.limits.rtmp);
         self.outbox.set_limit(self.limits.rtmp.outbound);
         self.phase = Phase::Publishing { stream, since: self.now, media: None };
@@ -155,9 +176,9 @@ impl Session {
         debug_assert!(sent.is_ok());
     }
 
-    /// Refuses the publish that was requested: the peer is told why, then [`Output::Close`] comes.
+    /// Refuses the publish or play that was requested: the peer is told why, then [`Output::Close`] comes.
     pub fn reject(&mut self, reason: &Rejection) {
-        if let Phase::Asking { stream } = self.phase {
+        if let Phase::Asking { stream, .. } = self.phase {
             let _ = self.outbox.status(stream, "error", reason.code, &reason.description);
             self.close(CloseReason::Refused(reason.code));
         }
@@ -167,7 +188,9 @@ impl Session {
     pub fn finish(&mut self, reason: &Rejection) {
         let stream = match self.phase {
             Phase::Over { .. } => return,
-            Phase::Asking { stream } | Phase::Publishing { stream, .. } => Some(stream),
+            Phase::Asking { stream, .. }
+            | Phase::Publishing { stream, .. }
+            | Phase::Playing { stream, .. } => Some(stream),
             Phase::Connected(_) => Some(0),
             Phase::Greeting(_) | Phase::Waiting => None,
         };
@@ -179,15 +202,15 @@ impl Session {
     }
 
     /// Ends the conversation like [`finish`](Self::finish), because this server goes away: a peer that knows how is
-    /// asked to connect anew, to the same address (Enhanced RTMP v2, "Reconnect Request").
+    /// asked to connect anew, to the same address (Enhanced RTMP v2, "Reconnect Request"). To a player it is the end of
+    /// the stream.
     pub fn retire(&mut self, reason: &Rejection) {
-        let connected =
-            matches!(self.phase, Phase::Connected(_) | Phase::Asking { .. } | Phase::Publishing { .. });
+        let connected = !matches!(self.phase, Phase::Greeting(_) | Phase::Waiting | Phase::Over { .. });
         if connected && self.reconnects {
             // Full of unsent bytes, it closes without a word.
             let _ = self.outbox.status(0, "status", RECONNECT, "The server goes away: please connect anew.");
         }
-        self.finish(reason);
+        self.end_play(reason);
     }
 
     /// Tells the peer on `stream` what is wrong with the command that ended at byte `at`, and closes.
@@ -206,10 +229,15 @@ impl Session {
         if let Phase::Publishing { stream, .. } = self.phase {
             self.outbox.status(stream, "status", "NetStream.Unpublish.Success", "Publishing has ended.")?;
             self.outbox.push(Output::Unpublished);
-            let farewell = self.now.checked_add(FAREWELL).unwrap_or(self.now);
-            self.enter_over(Some((farewell, CloseReason::Unpublished)));
+            self.part(CloseReason::Unpublished);
         }
         Ok(())
+    }
+
+    /// Leaves the closing to a peer that is done, for a while.
+    pub(super) fn part(&mut self, reason: CloseReason) {
+        let farewell = self.now.checked_add(FAREWELL).unwrap_or(self.now);
+        self.enter_over(Some((farewell, reason)));
     }
 
     fn enter_over(&mut self, close: Option<(Instant, CloseReason)>) {
@@ -218,10 +246,10 @@ impl Session {
         self.reader = Reader::new(&self.limits.rtmp);
     }
 
-    /// An error ends the conversation. A publisher is told: its human reads its log sooner than ours.
+    /// An error ends the conversation. A publisher or player is told: its human reads its log sooner than ours.
     fn settle(&mut self, result: Result<(), Error>) -> Result<(), Error> {
         if let Err(error) = &result {
-            if let Phase::Publishing { stream, .. } = self.phase {
+            if let Phase::Publishing { stream, .. } | Phase::Playing { stream, .. } = self.phase {
                 let _ = self.outbox.status(stream, "error", "NetStream.Failed", &error.to_string());
             }
             self.enter_over(None);
@@ -273,7 +301,7 @@ impl Session {
         }
     }
 
-    /// Keeps what a hasty publisher sent ahead of our answer.
+    /// Keeps what a hasty peer sent ahead of our answer.
     fn hold(&mut self, input: &[u8]) -> Result<(), Error> {
         let limit = self.limits.rtmp.early_partial_bytes;
         let unfinished = self.reader.reserved();
@@ -300,7 +328,7 @@ impl Session {
                 let wait = if self.heard > *media { Wait::Media } else { Wait::Byte };
                 after(*media, wait, limits.idle)
             }
-            Phase::Over { .. } => None,
+            Phase::Playing { .. } | Phase::Over { .. } => None,
         }
     }
 }

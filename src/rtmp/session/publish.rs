@@ -1,7 +1,7 @@
 //! The verbs around publishing: createStream, FCPublish, publish, deleteStream, closeStream (§7.2).
 
 use super::command::Call;
-use super::core::{Phase, Session};
+use super::core::{Phase, Session, Wish};
 use crate::flv::amf0::Value;
 use crate::rtmp::error::Error;
 use crate::rtmp::outbox::information;
@@ -29,9 +29,14 @@ impl Session {
     /// `publish`: null, the name, and the kind of publish where the encoder says it ("live" mostly).
     pub(super) fn publish(&mut self, call: Call<'_>) -> Result<(), Error> {
         let (stream, at) = (call.stream, call.at);
-        if matches!(self.phase, Phase::Publishing { .. }) {
-            // The publish that goes on is none the worse for it.
-            let reason = Rejection::bad_name("This connection publishes already.");
+        let busy = match self.phase {
+            Phase::Publishing { .. } => Some("This connection publishes already."),
+            Phase::Playing { .. } => Some("This connection plays: publish on another one."),
+            _ => None,
+        };
+        if let Some(words) = busy {
+            // What goes on is none the worse for it.
+            let reason = Rejection::bad_name(words);
             return self.outbox.status(stream, "error", reason.code, &reason.description);
         }
         let values = call.values()?;
@@ -50,7 +55,7 @@ impl Session {
                         parameters: target.parameters,
                         encoder: self.encoder.take(),
                     };
-                    self.phase = Phase::Asking { stream };
+                    self.phase = Phase::Asking { stream, wish: Wish::Publish };
                     self.outbox.push(Output::PublishRequested(Box::new(request)));
                     return Ok(());
                 }
@@ -63,7 +68,7 @@ impl Session {
         Ok(())
     }
 
-    /// `deleteStream` ends the publish when it names its message stream, or none.
+    /// `deleteStream` ends the publish or play when it names its message stream, or none.
     pub(super) fn delete_stream(&mut self, call: Call<'_>) -> Result<(), Error> {
         let values = call.values()?;
         let named = values.iter().find_map(Value::as_number);
@@ -71,14 +76,18 @@ impl Session {
             Phase::Publishing { stream, .. } if named.is_none_or(|id| id == f64::from(stream)) => {
                 self.unpublish()
             }
+            Phase::Playing { stream, .. } if named.is_none_or(|id| id == f64::from(stream)) => {
+                self.stop(stream)
+            }
             _ => Ok(()),
         }
     }
 
-    /// `closeStream` ends the publish of the message stream it came on.
+    /// `closeStream` ends the publish or play of the message stream it came on.
     pub(super) fn close_stream(&mut self, call: &Call<'_>) -> Result<(), Error> {
         match self.phase {
             Phase::Publishing { stream, .. } if call.stream == stream || call.stream == 0 => self.unpublish(),
+            Phase::Playing { stream, .. } if call.stream == stream || call.stream == 0 => self.stop(stream),
             _ => Ok(()),
         }
     }

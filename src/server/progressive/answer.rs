@@ -102,6 +102,7 @@ fn open(
         Format::Mp4 => Protocol::Mp4,
         Format::Flv => Protocol::Flv,
         Format::Ts => Protocol::Ts,
+        Format::Rtmp => Protocol::Rtmp,
     };
     let reader = reader(context, head, peer, (format, protocol), name)?;
     Ok(LiveBody::new(reader, Arc::clone(&peer.vitals)))

@@ -1,4 +1,4 @@
-//! Progressive: streams as endless files over HTTP, and as FLV over WebSocket.
+//! Progressive: streams as endless files over HTTP, as FLV over WebSocket, and played over RTMP.
 //! In:  a request, and a generation's moments.      Out: a body without end, made once and shared by all its readers.
 //! Belongs here: feeds, readers, their bodies and messages.   Does not: formats (see `progressive`), slow readers'
 //! rules (see `live`), who may watch (see `control`).
@@ -8,9 +8,11 @@
 mod answer;
 mod body;
 mod feed;
+mod player;
 mod reader;
 mod socket;
 
 pub(super) use self::answer::take;
 pub(super) use self::body::LiveBody;
 pub(super) use self::feed::Feeds;
+pub(super) use self::player::Player;

@@ -75,16 +75,31 @@ impl Reader {
                 self.given = Some(now.mono);
                 return Poll::Ready(Ok((preface, chunk.body)));
             }
+            if let Err(reason) = ready!(self.poll_fill(cx)) {
+                return Poll::Ready(Err(reason));
+            }
+        }
+    }
+
+    /// Ready once there is something to come next. Else why there is nothing more.
+    pub(super) fn poll_fill(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Reason>> {
+        while self.taken.is_empty() {
             if let Poll::Ready(leave) = std::pin::pin!(self.viewer.closed()).poll(cx) {
                 self.chunks.close(reason(leave));
             }
-            match self.chunks.take(now.mono, MOST, &mut self.room) {
+            match self.chunks.take(Clock::mono(), MOST, &mut self.room) {
                 Taken::Some => self.taken.extend(self.room.drain(..)),
                 Taken::Empty => ready!(self.chunks.poll_changed(cx)),
                 Taken::Skipped { .. } => self.viewer.lagged(missed(&self.chunks.lag())),
                 Taken::Closed(reason) => return Poll::Ready(Err(reason)),
             }
         }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Under what the next chunk is readable, once there is one.
+    pub(super) fn next_head(&self) -> Option<&Head> {
+        self.taken.front().map(|chunk| &*chunk.head)
     }
 
     /// Ends it for `reason`, unless it has ended.

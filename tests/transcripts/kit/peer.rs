@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rillcast::media::{Frame, Limits, Track};
-use rillcast::rtmp::{CloseReason, Discard, Error, Output, PublishRequest, Rejection, Session};
+use rillcast::rtmp::{CloseReason, Discard, Error, Output, PlayRequest, PublishRequest, Rejection, Session};
 use rml_rtmp::chunk_io::ChunkDeserializer;
 use rml_rtmp::messages::{RtmpMessage, UserControlEventType};
 use rml_rtmp::rml_amf0::Amf0Value;
 
-use super::{Dialect, Wire, Writer, connect, create_stream, publish, start};
+use super::{Dialect, Wire, Writer, connect, create_stream, play, publish, start};
 
 /// One message of the server, as the peer understands it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,9 @@ pub(crate) enum Heard {
     Acknowledgement(u32),
     Pong(u32),
     StreamBegin(u32),
+    StreamEof(u32),
+    Ping(u32),
+    Data(Vec<Amf0Value>),
     Command { name: String, transaction: f64, stream: u32, object: Amf0Value, values: Vec<Amf0Value> },
 }
 
@@ -128,6 +131,15 @@ impl Peer {
         peer
     }
 
+    /// Playing `main` on message stream 1, with everything heard and taken so far forgotten.
+    pub(crate) fn playing() -> Self {
+        let mut peer = Self::connected();
+        peer.sends(play(1, "main"));
+        peer.may_play();
+        peer.heard.clear();
+        peer
+    }
+
     /// Sends raw bytes.
     pub(crate) fn says(&mut self, bytes: &[u8]) {
         for read in bytes.chunks(self.reads.min(bytes.len().max(1))) {
@@ -191,8 +203,11 @@ impl Peer {
                 RtmpMessage::UserControl { event_type, stream_id, timestamp, .. } => match event_type {
                     UserControlEventType::PingResponse => Heard::Pong(timestamp.unwrap().value),
                     UserControlEventType::StreamBegin => Heard::StreamBegin(stream_id.unwrap()),
+                    UserControlEventType::StreamEof => Heard::StreamEof(stream_id.unwrap()),
+                    UserControlEventType::PingRequest => Heard::Ping(timestamp.unwrap().value),
                     other => panic!("unexpected user control {other:?}"),
                 },
+                RtmpMessage::Amf0Data { values } => Heard::Data(values),
                 RtmpMessage::Amf0Command {
                     command_name,
                     transaction_id,
@@ -251,6 +266,23 @@ impl Peer {
             Output::PublishRequested(request) => *request,
             other => panic!("no request but {other:?}"),
         }
+    }
+
+    /// The play that is asked for.
+    pub(crate) fn wants(&mut self) -> PlayRequest {
+        match self.output() {
+            Output::PlayRequested(request) => *request,
+            other => panic!("no request but {other:?}"),
+        }
+    }
+
+    pub(crate) fn may_play(&mut self) -> PlayRequest {
+        let request = self.wants();
+        self.session.accept_play();
+        self.drain();
+        // What was sent ahead is handled now.
+        self.waits(Duration::ZERO);
+        request
     }
 
     pub(crate) fn is_accepted(&mut self) -> PublishRequest {

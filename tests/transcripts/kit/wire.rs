@@ -69,6 +69,11 @@ pub(crate) fn publish(stream: u32, name: &str) -> Wire {
     command("publish", 5.0, &values).on(stream)
 }
 
+pub(crate) fn play(stream: u32, name: &str) -> Wire {
+    let values = [Value::Null, Value::String(name), Value::Number(-2_000.0)];
+    command("play", 4.0, &values).on(stream)
+}
+
 pub(crate) fn fc_unpublish(name: &str) -> Wire {
     command("FCUnpublish", 6.0, &[Value::Null, Value::String(name)])
 }
