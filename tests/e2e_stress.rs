@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     reason = "a test reports by panicking"
 )]
 #![allow(clippy::disallowed_methods, reason = "these tests measure real time")]

@@ -270,7 +270,8 @@ impl Follower {
         }
         if cut.closes.is_some() && self.lane.would_skip() {
             // Where nothing came in this epoch, what is missing begins where the epoch does.
-            self.lane.chain.get_or_insert_with(|| epoch.media.to(self.lane.scale).value.min(cut.at));
+            let begins = epoch.media.to(self.lane.scale).value.min(cut.at);
+            self.lane.chain.get_or_insert(begins);
         }
         let mut missing = self.lane.chain.map_or(0, |chain| cut.at.saturating_sub(chain));
         // Where the leader's next segment is a gap, what is missing here belongs to that too.

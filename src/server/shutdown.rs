@@ -17,7 +17,7 @@ const EXIT_TERMINATED: i32 = 143;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Returns what completes at the first SIGTERM or SIGINT. From then on, the next one ends the process immediately;
-/// where there is an end to be in order, within `bound`, it ends [`PATIENCE`] after that in any case.
+/// where there is an end to be in order, within `bound`, it ends five seconds after that in any case.
 ///
 /// # Errors
 /// When the system refuses a thread, or to tell us about signals.
