@@ -10,7 +10,7 @@ use crate::media::{Now, StreamName};
 use crate::rtmp::{PublishRequest, Rejection};
 
 use super::context::Context;
-use super::feed::Place;
+use super::intake::Place;
 
 /// How often a stream that is being taken over is asked for again.
 const AGAIN: Duration = Duration::from_millis(20);

@@ -4,7 +4,7 @@ use crate::control::{DeclaredGroup, Grant, Settings};
 use crate::live::{Error, Group, Registry};
 use crate::media::{Now, StreamName};
 
-use super::feed::Place;
+use super::intake::Place;
 
 /// The groups of one run.
 #[derive(Debug)]

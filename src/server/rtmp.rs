@@ -23,9 +23,9 @@ use super::admission::{Admission, Full};
 use super::clock::Clock;
 use super::contain::One;
 use super::context::Context;
-use super::feed::Feed;
 use super::gate::{self, Ruling, Waiting};
 use super::ingest::Caller;
+use super::intake::Intake;
 use super::listen;
 use super::progressive::Player;
 use super::tls::Handshake;
@@ -133,9 +133,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         End::Deaf => context.metrics.limit(Limit::RtmpOutbound),
         End::Hangup | End::Closed(_) | End::Plays | End::Io(_) => {}
     }
-    match driver.feed.take() {
+    match driver.intake.take() {
         // It did not say that it was done: it may be back.
-        Some(feed) => feed.leave(&end),
+        Some(intake) => intake.leave(&end),
         None => part(peer, &end),
     }
     // Whoever was told something gets the time to read it; the others have had theirs.
@@ -164,7 +164,7 @@ struct Driver<'a> {
     context: &'a Context,
     peer: SocketAddr,
     session: Session,
-    feed: Option<Feed<'a>>,
+    intake: Option<Intake<'a>>,
     /// A refusal, and when to say it.
     refusal: Option<(Instant, Rejection)>,
     /// A granted request whose stream is being taken over.
@@ -189,7 +189,7 @@ impl<'a> Driver<'a> {
             context,
             peer,
             session,
-            feed: None,
+            intake: None,
             refusal: None,
             waiting: None,
             play: None,
@@ -216,9 +216,9 @@ impl<'a> Driver<'a> {
             if let Some(end) = self.over() {
                 return end;
             }
-            if let Some(feed) = self.feed.as_mut().filter(|_| buffer.len() < READ) {
+            if let Some(intake) = self.intake.as_mut().filter(|_| buffer.len() < READ) {
                 buffer.resize(READ, 0);
-                (ouster, calls) = (feed.ouster(), feed.calls());
+                (ouster, calls) = (intake.ouster(), intake.calls());
             }
             // Deadlines mostly move away: a timer that fires early costs a look, moving it costs at every read.
             let due = self.due(now.mono);
@@ -232,10 +232,10 @@ impl<'a> Driver<'a> {
                     (now, stopping) = (Clock::now(), true);
                     self.retire();
                 }
-                () = ousted(&mut ouster), if self.feed.is_some() => {
+                () = ousted(&mut ouster), if self.intake.is_some() => {
                     now = Clock::now();
                     self.session.finish(&Rejection::bad_name(OUSTED));
-                    self.feed.take().into_iter().for_each(|feed| feed.leave(OUSTED));
+                    self.intake.take().into_iter().for_each(|intake| intake.leave(OUSTED));
                 }
                 wrote = send(&mut output, &front), if !front.is_empty() || self.unflushed => match wrote {
                     Ok(count) => self.wrote(count),
@@ -251,7 +251,7 @@ impl<'a> Driver<'a> {
                     }
                     Err(error) => return error.into(),
                 },
-                () = called(calls.as_ref()), if self.feed.is_some() => {
+                () = called(calls.as_ref()), if self.intake.is_some() => {
                     now = Clock::now();
                     self.pump(now);
                 }
@@ -266,7 +266,7 @@ impl<'a> Driver<'a> {
     /// The server is stopping: the stream ends now, whether or not the encoder hears of it.
     fn retire(&mut self) {
         self.session.retire(&Rejection::shutdown(STOPPING));
-        self.feed.take().into_iter().for_each(|feed| feed.finish(STOPPING));
+        self.intake.take().into_iter().for_each(|intake| intake.finish(STOPPING));
     }
 
     /// Why it ends, or goes on as a play, once everything is written.
@@ -304,7 +304,7 @@ impl<'a> Driver<'a> {
         let refusal = self.refusal.as_ref().map(|(at, _)| *at);
         let end = self.end.as_ref().map(|(_, by)| *by);
         let waiting = self.waiting.as_ref().map(Waiting::due);
-        let cadence = self.feed.as_ref().and_then(Feed::deadline);
+        let cadence = self.intake.as_ref().and_then(Intake::deadline);
         [self.session.deadline(), refusal, waiting, cadence, end]
             .into_iter()
             .flatten()
@@ -319,8 +319,8 @@ impl<'a> Driver<'a> {
             let ruling = gate::ask(self.context, self.peer, waiting, now);
             self.rule(ruling);
         }
-        if let Some(feed) = self.feed.as_mut().filter(|i| i.deadline().is_some_and(|at| at <= now.mono)) {
-            feed.tick(now);
+        if let Some(intake) = self.intake.as_mut().filter(|i| i.deadline().is_some_and(|at| at <= now.mono)) {
+            intake.tick(now);
         }
         if self.end.as_ref().is_some_and(|(_, by)| *by <= now.mono) {
             self.outbound.clear();
@@ -355,11 +355,11 @@ impl<'a> Driver<'a> {
                 Output::PlayRequested(request) => self.play = Some(request),
                 Output::Unpublished => {
                     // Whoever presses Stop may press Start again: the stream waits, as for one that is lost.
-                    self.feed.take().into_iter().for_each(|feed| feed.rest("the encoder is done"));
+                    self.intake.take().into_iter().for_each(|intake| intake.rest("the encoder is done"));
                 }
                 Output::Close(reason) => self.close(End::Closed(reason)),
                 media => {
-                    let taken = self.feed.as_mut().map_or(Ok(()), |feed| feed.take(media, now));
+                    let taken = self.intake.as_mut().map_or(Ok(()), |intake| intake.take(media, now));
                     taken.unwrap_or_else(|error| self.fail(&error));
                 }
             }
@@ -368,14 +368,14 @@ impl<'a> Driver<'a> {
 
     /// Takes what members of a group have for the one that leads.
     fn pump(&mut self, now: Now) {
-        let pumped = self.feed.as_mut().map_or(Ok(()), |feed| feed.pump(now));
+        let pumped = self.intake.as_mut().map_or(Ok(()), |intake| intake.pump(now));
         pumped.unwrap_or_else(|error| self.fail(&error));
     }
 
     /// Ends a publish that cannot go on.
     fn fail(&mut self, error: &live::Error) {
         self.session.finish(&Rejection::failed(error.to_string()));
-        self.feed.take().into_iter().for_each(|feed| feed.finish(error));
+        self.intake.take().into_iter().for_each(|intake| intake.finish(error));
     }
 
     fn send(&mut self, bytes: Bytes) {
@@ -391,7 +391,7 @@ impl<'a> Driver<'a> {
         match ruling {
             Ruling::Publish(place, stream) => {
                 self.session.accept();
-                self.feed = Some(Feed::new(self.context, *place, &stream, self.peer, &self.caller));
+                self.intake = Some(Intake::new(self.context, *place, &stream, self.peer, &self.caller));
             }
             Ruling::Refuse(rejection, at) => self.refusal = Some((at, rejection)),
             Ruling::Wait(waiting) => self.waiting = Some(waiting),

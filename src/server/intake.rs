@@ -1,4 +1,4 @@
-//! Feed: what an accepted publish goes into: a stream of its own, or a place in a group.
+//! Intake: what an accepted publish goes into: a stream of its own, or a place in a group.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,12 +23,12 @@ pub(super) enum Place {
 }
 
 /// One encoder being live, until [`finish`](Self::finish), [`rest`](Self::rest) or [`leave`](Self::leave).
-pub(super) enum Feed<'a> {
+pub(super) enum Intake<'a> {
     Ingest(Box<Ingest<'a>>),
     Member(Member<'a>),
 }
 
-impl<'a> Feed<'a> {
+impl<'a> Intake<'a> {
     /// A publish of `stream` that was just accepted.
     pub(super) fn new(
         context: &'a Context,
