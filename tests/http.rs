@@ -36,6 +36,8 @@ mod health;
 mod hostile;
 #[path = "http/ingest.rs"]
 mod ingest;
+#[path = "http/kicked.rs"]
+mod kicked;
 #[path = "http/ladder.rs"]
 mod ladder;
 #[path = "http/obs.rs"]

@@ -38,12 +38,19 @@ struct Watched {
 
 /// What a reader of `chunks` is sent.
 fn sent(chunks: &[Chunk]) -> Vec<u8> {
+    sent_with_gaps(&[chunks])
+}
+
+/// What a reader is sent that gets one of `runs` after the other, and misses what was between.
+fn sent_with_gaps(runs: &[&[Chunk]]) -> Vec<u8> {
     let mut had: Option<&Arc<Head>> = None;
     let mut bytes = Vec::new();
-    for chunk in chunks {
-        bytes.extend(&chunk.preface(had)[..]);
-        had = Some(&chunk.head);
-        chunk.body.runs().iter().for_each(|run| bytes.extend(&run[..]));
+    for run in runs {
+        for (place, chunk) in run.iter().enumerate() {
+            bytes.extend(&chunk.preface(had, place == 0)[..]);
+            had = Some(&chunk.head);
+            chunk.body.runs().iter().for_each(|run| bytes.extend(&run[..]));
+        }
     }
     bytes
 }

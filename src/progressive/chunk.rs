@@ -31,15 +31,18 @@ pub struct Chunk {
     pub micros: i64,
     /// What it is readable under.
     pub head: Arc<Head>,
+    /// For one that has missed what was before it: that it does not follow. Empty but in MPEG-TS, where no `again` is.
+    pub resume: Bytes,
 }
 
 impl Chunk {
     /// What a reader must be sent before this chunk, `had` being the head of the last chunk it got: the beginning of
-    /// the file when it joins, new sequence headers when they have changed since, which may be behind a gap; mostly
-    /// nothing.
-    pub fn preface(&self, had: Option<&Arc<Head>>) -> Bytes {
+    /// the file when it joins; when it has `skipped` what was between, that this does not follow; new sequence headers
+    /// when they have changed since; mostly nothing.
+    pub fn preface(&self, had: Option<&Arc<Head>>, skipped: bool) -> Bytes {
         match had {
             None => self.head.first.clone(),
+            Some(_) if skipped && !self.resume.is_empty() => self.resume.clone(),
             Some(had) if Arc::ptr_eq(had, &self.head) => Bytes::new(),
             Some(_) => self.head.again.clone(),
         }
@@ -48,7 +51,8 @@ impl Chunk {
 
 impl Entry for Chunk {
     fn bytes(&self) -> usize {
-        usize::try_from(self.body.len()).unwrap_or(usize::MAX).saturating_add(size_of::<Self>())
+        let body = usize::try_from(self.body.len()).unwrap_or(usize::MAX);
+        body.saturating_add(self.resume.len()).saturating_add(size_of::<Self>())
     }
 
     fn micros(&self) -> i64 {
@@ -76,10 +80,17 @@ mod tests {
             start: true,
             micros: 7,
             head: Arc::clone(head),
+            resume: Bytes::new(),
         };
-        assert_eq!(chunk(&old).preface(None), "file old");
-        assert_eq!(chunk(&old).preface(Some(&old)), "");
-        assert_eq!(chunk(&new).preface(Some(&old)), "new");
+        assert_eq!(chunk(&old).preface(None, false), "file old");
+        assert_eq!(chunk(&old).preface(Some(&old), false), "");
+        for skipped in [false, true] {
+            assert_eq!(chunk(&new).preface(Some(&old), skipped), "new");
+        }
+        let marked = Chunk { resume: Bytes::from_static(b"lost some"), ..chunk(&old) };
+        assert_eq!(marked.preface(Some(&old), false), "");
+        assert_eq!(marked.preface(Some(&old), true), "lost some");
+        assert_eq!(marked.preface(None, true), "file old");
         assert_eq!((chunk(&old).micros(), chunk(&old).start()), (7, true));
         assert!(chunk(&old).bytes() >= 3);
     }

@@ -133,7 +133,7 @@ impl Fragments {
             micros = micros.min(frame.dts.micros());
             body.push(frame.payload);
         }
-        out.push_back(Chunk { body, start, micros, head: Arc::clone(&self.head) });
+        out.push_back(Chunk { body, start, micros, head: Arc::clone(&self.head), resume: Bytes::new() });
     }
 }
 

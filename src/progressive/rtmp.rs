@@ -41,7 +41,7 @@ impl Messages {
         self.last = shared::time(frame);
         let Some(body) = write(kind.id(), self.last, &body) else { return false };
         let (start, micros) = (place == 0 && frame.key, frame.dts.micros());
-        out.push_back(Chunk { body, start, micros, head: Arc::clone(&self.head) });
+        out.push_back(Chunk { body, start, micros, head: Arc::clone(&self.head), resume: Bytes::new() });
         true
     }
 

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use crate::browser::node;
+use crate::browser::{assert_content, node};
 use crate::encoder::{generate, rillcast_publish, start};
 use crate::http::Http;
 use crate::play::first_segments;
@@ -135,4 +135,20 @@ async fn every_player_plays_on_through_a_reconnect_and_a_stall() {
     let ended = tokio::time::timeout(PATIENCE, ffmpeg.child.wait()).await.expect("it ends when told to");
     assert!(ended.unwrap().success(), "{}", ffmpeg.complaints.text());
     server.assert_well();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_plays_every_endless_file_it_can_with_mpegts_js() {
+    let server = Server::with_streams(&["cam".to_owned()]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let clip = generate(folder.path(), "clip", "size=320x180:rate=25", 20, "-g 25 -bf 2 -b:v 300k").await;
+    let mut command = rillcast_publish(&clip, &server.publish_url("cam"));
+    command.arg("--repeat");
+    let _publisher = start(command);
+    first_segments(&Http::new(server.http, false), "cam").await;
+    let urls = [("http", "flv"), ("ws", "flv"), ("http", "ts")];
+    let urls = urls.map(|(scheme, ending)| format!("{scheme}://{}/live/cam.{ending}", server.http));
+    let judge = node("endless.mjs", &["15", &urls[0], &urls[1], &urls[2]]);
+    assert_content(judge, String::new()).await;
+    server.stop().await;
 }

@@ -61,28 +61,14 @@ fn flv(bytes: &Bytes, whole: bool) -> Vec<Picture> {
     pictures
 }
 
-/// After what a reader has missed its packets count on from elsewhere: a new table comes first, and all of that is
-/// read as a stream of its own.
+/// What a reader has missed is said in its packets.
 fn ts(bytes: &Bytes, whole: bool) -> Vec<Picture> {
-    assert!(!whole || bytes.len().is_multiple_of(188), "{} bytes", bytes.len());
-    let (mut streams, mut last): (Vec<Vec<u8>>, Option<u8>) = (vec![Vec::new()], None);
-    for packet in bytes.chunks_exact(188) {
-        let pid = u16::from_be_bytes([packet[1], packet[2]]) & 0x1FFF;
-        if pid == 0 {
-            let counter = packet[3] & 0x0F;
-            if last.is_some_and(|last| (last + 1) & 0x0F != counter) {
-                streams.push(Vec::new());
-            }
-            last = Some(counter);
-        }
-        streams.last_mut().unwrap().extend_from_slice(packet);
-    }
-    let pictures = streams.iter().flat_map(|stream| {
-        let mut ts = Ts::read(stream);
-        let (_, video) = ts.streams.drain().find(|(_, stream)| stream.stream_type == 0x1B).unwrap();
-        video.units.into_iter().map(|unit| Picture { time: unit.dts / 90, key: unit.random_access })
-    });
-    pictures.collect()
+    let end = bytes.len() - bytes.len() % 188;
+    assert!(!whole || bytes.len() == end, "{} bytes", bytes.len());
+    let mut ts = Ts::read(&bytes[..end]);
+    let (_, video) = ts.streams.drain().find(|(_, stream)| stream.stream_type == 0x1B).unwrap();
+    let pictures = video.units.into_iter();
+    pictures.map(|unit| Picture { time: unit.dts / 90, key: unit.random_access }).collect()
 }
 
 /// The size and type of the box at the front of `bytes`.

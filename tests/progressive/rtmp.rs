@@ -73,7 +73,7 @@ fn only_codecs_without_an_old_form_have_to_be_announced_and_a_new_epoch_says_ane
     mux.push(&new.frames[0]);
     let next = mux.pull().unwrap();
     assert_eq!(next.head.fourccs.len(), 1);
-    let again = messages(&next.preface(Some(&first.head)));
+    let again = messages(&next.preface(Some(&first.head), false));
     assert_eq!(again.iter().map(|message| message.kind).collect::<Vec<_>>(), [18, 9, 8]);
     assert!(
         again.iter().all(|message| message.timestamp == messages(&first.body.runs().concat())[0].timestamp)

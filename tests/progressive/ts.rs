@@ -6,7 +6,7 @@ use rillcast::progressive::{Chunk, Format, Mux, Onward};
 
 use crate::demux::{Ts, Unit};
 use crate::source::{self, Random, Source};
-use crate::{frames, sent, watch};
+use crate::{frames, sent, sent_with_gaps, watch};
 
 /// 100 ms and what a player has at least to get a frame in, in 27 MHz.
 const CLOCK_LIMIT: i64 = 2_700_000;
@@ -153,6 +153,51 @@ fn one_can_join_wherever_a_chunk_says_so() {
                 assert!(ts.streams[&lead].units[0].random_access);
             }
         }
+    }
+}
+
+#[test]
+fn one_that_missed_something_is_told_and_reads_on_as_one_stream() {
+    let source = source::fixture("bbb_720p25_avc_aac.mp4");
+    for kinds in [vec![0_u16, 1], vec![0], vec![1]] {
+        let tracks: Vec<Track> =
+            kinds.iter().map(|place| source.tracks[usize::from(*place)].clone()).collect();
+        let frames = source.frames.iter().filter(|frame| tracks.iter().any(|track| track.id == frame.track));
+        let source = Source { frames: frames.cloned().collect(), tracks };
+        let chunks = watch(Format::Ts, &source).chunks;
+        let starts: Vec<_> = (20..chunks.len()).filter(|n| chunks[*n].start()).collect();
+        assert!(starts.len() > 1);
+        for (start, missed) in starts.into_iter().flat_map(|start| (1..20).map(move |missed| (start, missed)))
+        {
+            let ts = Ts::read(&sent_with_gaps(&[&chunks[..start - missed], &chunks[start..]]));
+            let pids: Vec<_> = kinds.iter().map(|place| 0x100 + place).collect();
+            assert_eq!(ts.broken, [&[0, 0x1000], &pids[..]].concat(), "each says it once, tables first");
+            let units: usize = ts.streams.values().map(|stream| stream.units.len()).sum();
+            assert_eq!(units, chunks.len() - missed, "every unit that was sent is whole");
+            assert_eq!(ts.versions, [0]);
+            for pair in ts.clocks.windows(2) {
+                let step = pair[1].0 - pair[0].0;
+                assert!(step >= 0 && (pair[1].1 || step <= CLOCK_LIMIT), "{step} between clock references");
+            }
+        }
+        let whole = Ts::read(&sent(&chunks));
+        assert!(whole.broken.is_empty() && whole.jumps == 0, "others are told nothing");
+    }
+}
+
+#[test]
+fn one_that_missed_the_beginning_of_an_epoch_gets_its_tables_first() {
+    let one = source::fixture("bbb_720p25_avc_aac.mp4");
+    let two = source::fixture("hevc_main_bframes_aac.flv");
+    let mut mux = Mux::new(Format::Ts, &one.tracks).unwrap();
+    one.frames.iter().for_each(|frame| mux.push(frame));
+    let before: Vec<_> = std::iter::from_fn(|| mux.pull()).collect();
+    assert!(matches!(mux.begin(&two.tracks), Onward::GoesOn));
+    two.frames.iter().for_each(|frame| mux.push(frame));
+    let after: Vec<_> = std::iter::from_fn(|| mux.pull()).collect();
+    for start in (0..after.len()).filter(|n| after[*n].start()) {
+        let ts = Ts::read(&sent_with_gaps(&[&before[..100], &after[start..]]));
+        assert_eq!((ts.versions, ts.streams[&0x100].stream_type), (vec![0, 1], 0x24));
     }
 }
 

@@ -79,6 +79,7 @@ impl Pid {
             let take = left.min(ROOM.saturating_sub(said.len()));
             let adaptation = ROOM.saturating_sub(take);
             self.head(out, first, adaptation > 0, true);
+            self.advance();
             said.put(out, adaptation);
             let mut room = take;
             while room > 0 {
@@ -96,29 +97,39 @@ impl Pid {
         }
     }
 
-    /// A packet with a clock reference and no payload, which leaves the counter as it is.
-    pub(super) fn put_clock(&mut self, out: &mut BytesMut, field: Field) {
+    /// A packet of nothing but `field`, mostly a clock reference, which leaves the counter as it is.
+    pub(super) fn put_clock(&self, out: &mut BytesMut, field: Field) {
         self.head(out, false, true, false);
         field.put(out, ROOM);
     }
 
-    /// A packet that holds `section`, filled up behind it as sections are (§2.4.4): at most 183 bytes.
-    pub(super) fn put_section(&mut self, out: &mut BytesMut, section: &[u8]) {
-        self.head(out, true, false, true);
+    /// A packet that holds `section`, filled up behind it as sections are (§2.4.4): at most 181 bytes.
+    pub(super) fn put_section(&mut self, out: &mut BytesMut, field: Field, section: &[u8]) {
+        let adaptation = field.len();
+        self.head(out, true, adaptation > 0, true);
+        self.advance();
+        field.put(out, adaptation);
         out.put_u8(0); // it begins right here
-        let section = section.get(..ROOM.saturating_sub(1)).unwrap_or(section);
+        let room = ROOM.saturating_sub(adaptation).saturating_sub(1);
+        let section = section.get(..room).unwrap_or(section);
         out.put_slice(section);
-        out.put_bytes(0xFF, ROOM.saturating_sub(1).saturating_sub(section.len()));
+        out.put_bytes(0xFF, room.saturating_sub(section.len()));
     }
 
-    fn head(&mut self, out: &mut BytesMut, first: bool, adaptation: bool, payload: bool) {
+    /// The same PID one packet ago: what is numbered by it is what the next packet follows.
+    pub(super) fn before(&self) -> Self {
+        Self { number: self.number, counter: self.counter.wrapping_sub(1) & 0x0F }
+    }
+
+    fn head(&self, out: &mut BytesMut, first: bool, adaptation: bool, payload: bool) {
         let start = if first { 0x4000 } else { 0 };
         let counter = if payload { self.counter } else { self.counter.wrapping_sub(1) & 0x0F };
         out.put_u8(0x47);
         out.put_u16(start | self.number);
         out.put_u8(u8::from(adaptation) << 5 | u8::from(payload) << 4 | counter);
-        if payload {
-            self.counter = self.counter.wrapping_add(1) & 0x0F;
-        }
+    }
+
+    fn advance(&mut self) {
+        self.counter = self.counter.wrapping_add(1) & 0x0F;
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::super::choice::Choice;
 use super::super::chunk::{Chunk, Head};
@@ -109,10 +109,10 @@ impl Packets {
         unit.extend(pieces);
 
         self.now = Some(now);
+        let resume = if start { self.resume(now) } else { Bytes::new() };
         if start || due {
-            let clock = clock_pid(&self.choice);
-            self.pat.put_section(&mut packets, &tables::pat(PMT));
-            self.pmt.put_section(&mut packets, &tables::pmt(self.version, clock, &entries(&self.choice)));
+            let pmt = self.pmt_section();
+            put_tables((&mut self.pat, &mut self.pmt), &pmt, Field::default(), &mut packets);
             self.tables = Some(now);
         }
         let mut field = Field { random_access: start, ..Field::default() };
@@ -129,8 +129,36 @@ impl Packets {
         field.discontinuity |= clock.is_broken(pid.number);
         pid.put(&mut packets, field, &unit);
         let body = Rope::from(packets.freeze());
-        out.push_back(Chunk { body, start, micros: frame.dts.micros(), head: Arc::clone(&self.head) });
+        let (micros, head) = (frame.dts.micros(), Arc::clone(&self.head));
+        out.push_back(Chunk { body, start, micros, head, resume });
         true
+    }
+
+    /// For one that missed what was before `now`: each PID says that its counter jumps to where the next packet goes
+    /// on, the tables first. That of the clock may do so only where a new time base begins (§2.4.3.5), which comes with
+    /// a clock reference.
+    fn resume(&self, now: i64) -> Bytes {
+        let mut out = BytesMut::with_capacity(SIZE.saturating_mul(4));
+        let broken = Field { discontinuity: true, ..Field::default() };
+        let (mut pat, mut pmt) = (self.pat.before(), self.pmt.before());
+        put_tables((&mut pat, &mut pmt), &self.pmt_section(), broken, &mut out);
+        let clock = self.clock_pid();
+        // Where the clock itself jumps, the packet that tells it says so.
+        let goes_on = |last: &i64| now.saturating_sub(*last) <= JUMP && !self.broken.contains(&clock);
+        let pcr = self.clock.filter(goes_on).map(|last| last.saturating_sub(DELAY));
+        for (track, _) in &self.choice.0 {
+            let pid = if track.id.kind == TrackKind::Video { &self.video } else { &self.audio };
+            match pcr {
+                Some(_) if pid.number == clock => pid.put_clock(&mut out, Field { pcr, ..broken }),
+                None if pid.number == clock => {}
+                _ => pid.put_clock(&mut out, broken),
+            }
+        }
+        out.freeze()
+    }
+
+    fn pmt_section(&self) -> BytesMut {
+        tables::pmt(self.version, self.clock_pid(), &entries(&self.choice))
     }
 
     fn clock_pid(&self) -> u16 {
@@ -172,6 +200,11 @@ impl Clock<'_> {
         self.broken.retain(|broken| *broken != pid);
         self.broken.len() < all
     }
+}
+
+fn put_tables((pat, pmt): (&mut Pid, &mut Pid), section: &[u8], field: Field, out: &mut BytesMut) {
+    pat.put_section(out, field, &tables::pat(PMT));
+    pmt.put_section(out, field, section);
 }
 
 fn pid_of(kind: TrackKind) -> u16 {

@@ -27,6 +27,8 @@ pub(super) struct Reader {
     taken: VecDeque<Chunk>,
     room: Vec<Chunk>,
     head: Option<Arc<Head>>,
+    /// Whether something was missed before what is taken next.
+    skipped: bool,
     viewer: Viewer,
     stream: StreamName,
     protocol: Protocol,
@@ -51,6 +53,7 @@ impl Reader {
             taken: VecDeque::new(),
             room: Vec::new(),
             head: None,
+            skipped: false,
             viewer,
             stream,
             protocol,
@@ -67,7 +70,7 @@ impl Reader {
         }
         loop {
             if let Some(chunk) = self.taken.pop_front() {
-                let preface = chunk.preface(self.head.as_ref());
+                let preface = chunk.preface(self.head.as_ref(), std::mem::take(&mut self.skipped));
                 let bytes = chunk.body.len().saturating_add(preface.len() as u64);
                 self.bytes = self.bytes.saturating_add(bytes);
                 self.viewer.sent(bytes, now);
@@ -90,7 +93,10 @@ impl Reader {
             match self.chunks.take(Clock::mono(), MOST, &mut self.room) {
                 Taken::Some => self.taken.extend(self.room.drain(..)),
                 Taken::Empty => ready!(self.chunks.poll_changed(cx)),
-                Taken::Skipped { .. } => self.viewer.lagged(missed(&self.chunks.lag())),
+                Taken::Skipped { .. } => {
+                    self.skipped = true;
+                    self.viewer.lagged(missed(&self.chunks.lag()));
+                }
                 Taken::Closed(reason) => return Poll::Ready(Err(reason)),
             }
         }
