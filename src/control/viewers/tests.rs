@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::*;
-use crate::control::viewer::Lag;
+use crate::live::Lag;
 use crate::media::WallTime;
 
 fn now() -> Now {
@@ -114,9 +114,9 @@ fn a_connection_is_told_that_it_is_kicked_and_cannot_come_straight_back() {
         let listed = book.list(Some(&cam), now).viewers.remove(0);
         assert_eq!((listed.protocol, listed.bytes_sent, &listed.id), ("flv", Some(1_000), &viewer.id()));
         assert!(book.kick(&listed.id, now));
-        assert_eq!(closed.as_mut().poll(&mut cx), Poll::Ready(Leave::Kicked));
+        assert_eq!(closed.as_mut().poll(&mut cx), Poll::Ready(Reason::Kicked));
     }
-    assert_eq!(viewer.close(Leave::ClientClosed, now), Leave::Kicked, "the first reason wins");
+    assert_eq!(viewer.close(Reason::ClientClosed, now), Reason::Kicked, "the first reason wins");
     drop(viewer);
     assert_eq!(book.crowd(&cam).total(), 0);
     assert_eq!(book.admit(&request, now).unwrap_err(), Denied::Kicked);
