@@ -41,7 +41,7 @@ pub use self::encoders::Encoders;
 pub use self::fault::{Fault, Origin, SettingsError};
 pub use self::group::DeclaredGroup;
 pub use self::history::History;
-pub use self::identity::{Protocol, ViewerRequest, cmcd_session};
+pub use self::identity::{Protocol, VIEWER_ID, ViewerRequest, cmcd_session, draw_viewer_id};
 pub use self::key::{KeyFault, KeyHash, check_key, generate_key};
 pub use self::listing::{Listing, Watched, Watching};
 pub use self::load::Sources;

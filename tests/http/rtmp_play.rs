@@ -207,7 +207,7 @@ async fn a_player_that_reads_nothing_is_closed_and_nobody_else_is_the_worse() {
     assert_source(&frames, TrackKind::Video);
     let (_, history) = get(server.at.admin, "/api/v1/history", "").await;
     let history: serde_json::Value = serde_json::from_str(&history).unwrap();
-    let left = history["generations"][0]["viewers"]["newest_first"].as_array().expect(&history.to_string());
+    let left = history["generations"][0]["viewers"]["newest_first"].as_array().unwrap();
     for viewer in left {
         let lag = &viewer["lag"];
         assert!(lag["short_writes"].as_u64() >= Some(1) && lag["timeouts"] == 1, "{viewer}");
