@@ -97,6 +97,8 @@ pub(super) const KEYS: &[Key] = &[
     key!("limits.viewers.per_address", COUNT, |s, v| v.count() => s.limits.viewers.per_address),
     key!("limits.ring.bytes", SIZE, |s, v| v.size() => s.limits.ring.bytes),
     key!("limits.ring.segment_bytes", SIZE, |s, v| v.size() => s.limits.ring.segment_bytes),
+    key!("limits.ring.history", "a time from \"2s\" to \"60s\"", |s, v| span(v, 2_000, 60_000) => s.limits.ring.history),
+    key!("limits.ring.blocked", "a time from \"1s\" to \"5m\"", |s, v| span(v, 1_000, 300_000) => s.limits.ring.blocked),
     key!("limits.ring.part_bytes", SIZE, |s, v| v.size() => s.limits.ring.part_bytes),
 ];
 
