@@ -33,6 +33,8 @@ mod process;
 #[path = "http/rig.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod rig;
+#[path = "e2e_stress/shed.rs"]
+mod shed;
 #[path = "http/swallow.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod swallow;

@@ -5,12 +5,16 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use crate::live::{Lag, Reason};
 use crate::media::{Now, StreamName, WallTime};
 
 use super::identity::Protocol;
 use super::viewers::Viewers;
+
+/// One that takes what it is given within this keeps up, as far as that tells.
+const TAKES: Duration = Duration::from_secs(2);
 
 /// Where a viewer sits: what others may see of it, and say to it.
 #[derive(Debug)]
@@ -24,6 +28,9 @@ pub(super) struct Seat {
     pub(super) agent: Option<Box<str>>,
     pub(super) since: WallTime,
     sent: AtomicU64,
+    /// When it was given what it has not come back from, in milliseconds after `born` and one; 0 while it asks.
+    given: AtomicU64,
+    born: Instant,
     lag: Mutex<Lag>,
     /// 0 while it may stay; else one more than the reason's place in [`Reason::ALL`].
     leave: AtomicU8,
@@ -36,10 +43,11 @@ impl Seat {
         stream: StreamName,
         protocol: Protocol,
         (address, agent): (IpAddr, Option<Box<str>>),
-        since: WallTime,
+        now: Now,
     ) -> Self {
-        let (sent, lag, leave, waker) = Default::default();
-        Self { id, identity, stream, protocol, address, agent, since, sent, lag, leave, waker }
+        let (sent, given, lag, leave, waker) = Default::default();
+        let (since, born) = (now.wall, now.mono);
+        Self { id, identity, stream, protocol, address, agent, since, sent, given, born, lag, leave, waker }
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -48,6 +56,15 @@ impl Seat {
 
     pub(super) fn lag(&self) -> Lag {
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it has missed, in bytes; then for how long it has not taken what it was given, in microseconds.
+    pub(super) fn missed(&self, now: Instant) -> (u64, u64) {
+        let lag = self.lag();
+        let given = self.given.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis);
+        let stands = given.map_or(Duration::ZERO, |at| now.saturating_duration_since(self.born + at));
+        let stands = if stands < TAKES { 0 } else { u64::try_from(stands.as_micros()).unwrap_or(u64::MAX) };
+        (lag.bytes, lag.blocked_micros.saturating_add(stands))
     }
 
     /// The first reason wins. Whether it is this one.
@@ -96,10 +113,17 @@ impl Viewer {
         format!("{:016x}", self.seat.id)
     }
 
-    /// Notes that `bytes` more were written to it.
+    /// Notes that it was given `bytes` more to take.
     pub fn sent(&mut self, bytes: u64, now: Now) {
         self.now = now;
         self.seat.sent.fetch_add(bytes, Ordering::Relaxed);
+        let at = now.mono.saturating_duration_since(self.seat.born).as_millis();
+        self.seat.given.store(u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Notes that it has taken all of it.
+    pub fn asks(&self) {
+        self.seat.given.store(0, Ordering::Relaxed);
     }
 
     /// Notes all that it has missed so far.

@@ -139,7 +139,7 @@ impl Viewers {
             request.stream.clone(),
             request.protocol,
             (request.address, super::entry::short(request.agent)),
-            now.wall,
+            now,
         ));
         held(&self.connections).insert(id, Arc::clone(&seat));
         Ok(Viewer::new(Arc::clone(self), seat, now))
@@ -186,9 +186,9 @@ impl Viewers {
     }
 
     /// Sends away an eighth of the connections, those that have missed most: memory is short. How many.
-    pub fn shed(&self) -> usize {
+    pub fn shed(&self, now: Now) -> usize {
         let mut seats: Vec<_> = held(&self.connections).values().cloned().collect();
-        let missed = |seat: &Arc<Seat>| (seat.lag().bytes, seat.lag().blocked_micros);
+        let missed = |seat: &Arc<Seat>| seat.missed(now.mono);
         seats.sort_by_cached_key(|seat| std::cmp::Reverse(missed(seat)));
         let slow = seats.iter().filter(|seat| missed(seat) > (0, 0)).take(seats.len().div_ceil(8));
         slow.filter(|seat| seat.close(Reason::SlowClientLagged)).count()

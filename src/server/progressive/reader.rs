@@ -66,6 +66,7 @@ impl Reader {
     pub(super) fn poll_next(&mut self, cx: &mut Task<'_>) -> Poll<Result<(Bytes, Rope), Reason>> {
         let now = Clock::now();
         if let Some(since) = self.given.take() {
+            self.viewer.asks();
             self.chunks.wrote(since, now.mono, false);
         }
         loop {
