@@ -28,3 +28,5 @@ mod rig;
 #[path = "http/swallow.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod swallow;
+#[path = "e2e_stress/takeover.rs"]
+mod takeover;

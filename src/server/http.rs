@@ -12,16 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::BoxError;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::http::request;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{HttpService, Service, service_fn};
+use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -156,7 +155,7 @@ impl HttpDoor {
         let metered = |stream| Metered::new(stream, peer.vitals.clone());
         let shaken = tokio::select! {
             shaken = tls.shake(stream, peer.address, metered, &self.context.metrics) => shaken,
-            () = drain.started() => None,
+            () = drain.newcomers_had_their_time() => None,
         };
         if let Some(stream) = shaken {
             // The handshake had a deadline of its own; the first head's begins now.
@@ -180,17 +179,19 @@ impl HttpDoor {
                 biased;
                 opened = until_due(http2, &vitals, limits) => opened,
                 // Nothing has been asked, so there is nothing to finish.
-                () = drain.publishers_finished() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+                () = drain.newcomers_had_their_time() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
             }
         };
         let ended = match opened {
             Ok(Ok(false)) => {
                 let connection = self.http1.serve_connection(io, self.service(peer)).with_upgrades();
-                until_due(drained(connection, watcher, context.drain()), &vitals, limits).await
+                let end = http1::UpgradeableConnection::graceful_shutdown;
+                until_due(drained(connection, end, watcher, context.drain()), &vitals, limits).await
             }
             Ok(Ok(true)) => {
                 let connection = self.http2.serve_connection(io, self.service(peer));
-                until_due(watched(connection, watcher), &vitals, limits).await
+                let end = http2::Connection::graceful_shutdown;
+                until_due(drained(connection, end, watcher, context.drain()), &vitals, limits).await
             }
             Ok(Err(_)) => Ok(()),
             Err(limit) => Err(limit),
@@ -237,32 +238,25 @@ impl HttpDoor {
     }
 }
 
-/// On the heap, where it is once: the futures around it would each keep room for it.
-fn watched<C: GracefulConnection>(connection: C, watcher: Watcher) -> Pin<Box<impl Future<Output = ()>>> {
-    let connection = watcher.watch(connection);
-    Box::pin(async move {
-        // Why a connection ended is its peer's business: what we do about it has its own measures.
-        let _ = connection.await;
-    })
-}
-
-/// The same for HTTP/1, which another protocol may follow: the watcher does not know that kind.
-fn drained<S, B>(
-    mut connection: http1::UpgradeableConnection<WatchedIo<S>, B>,
+/// Runs a connection until it ends, and from when the server drains has `end` ask it to. On the heap, where it is once:
+/// the futures around it would each keep room for it.
+fn drained<C: Future>(
+    connection: C,
+    end: fn(Pin<&mut C>),
     watcher: Watcher,
     mut drain: Drain,
-) -> Pin<Box<impl Future<Output = ()>>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    B: HttpService<Incoming, ResBody = Tracked<Payload>, Error: Into<BoxError>>,
-{
+) -> Pin<Box<impl Future<Output = ()>>> {
     Box::pin(async move {
+        let mut connection = pin!(connection);
         let ended = tokio::select! {
+            // First: whoever came late has asked already, which hyper must have seen before it is told to end.
+            biased;
+            // Why a connection ended is its peer's business: what we do about it has its own measures.
             _ = &mut connection => true,
             () = drain.publishers_finished() => false,
         };
         if !ended {
-            Pin::new(&mut connection).graceful_shutdown();
+            end(connection.as_mut());
             let _ = connection.await;
         }
         // It is waited for until here.
