@@ -20,7 +20,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -107,24 +106,23 @@ impl HttpDoor {
         Self { tls: Some(tls), ..self }
     }
 
-    /// Accepts until the server drains; each connection's task holds a clone of `open` until it ends. Then
-    /// asks every connection to finish what it answers and close.
+    /// Accepts until the server drains; each connection's task holds a clone of `open` until it ends, and then finishes
+    /// what it answers and closes.
     pub(super) async fn serve(self, listener: TcpListener, open: mpsc::Sender<()>) {
         let mut drain = self.context.drain();
-        let (door, graceful) = (Arc::new(self), GracefulShutdown::new());
+        let door = Arc::new(self);
         loop {
             let (stream, peer) = tokio::select! {
                 biased;
-                () = drain.started() => break,
+                () = drain.started() => return,
                 accepted = listen::accept(&listener, &door.context) => accepted,
             };
             match door.admission.admit(peer.ip()) {
                 Ok(permit) => {
                     listen::tune_viewer(&stream);
-                    let (watcher, open) = (graceful.watcher(), open.clone());
-                    let door = door.clone();
+                    let (door, open) = (door.clone(), open.clone());
                     tokio::spawn(async move {
-                        door.greet(stream, peer.ip(), watcher).await;
+                        door.greet(stream, peer.ip()).await;
                         drop((permit, open));
                     });
                 }
@@ -132,25 +130,22 @@ impl HttpDoor {
                 Err(Full::Address) => door.context.metrics.limit(Limit::HttpConnectionsPerAddress),
             }
         }
-        drop(listener);
-        drain.publishers_finished().await;
-        graceful.shutdown().await;
     }
 
     /// Shakes hands where that is asked for, and begins the conversation.
-    async fn greet(&self, stream: TcpStream, address: IpAddr, watcher: Watcher) {
+    async fn greet(&self, stream: TcpStream, address: IpAddr) {
         let vitals = Vitals::new(Clock::mono());
         match &self.tls {
             None => {
                 let stream = Metered::new(stream, vitals.clone());
-                self.converse(stream, Peer::new(address, vitals), watcher).await;
+                self.converse(stream, Peer::new(address, vitals)).await;
             }
             // On the heap: others need not carry room for it.
-            Some(tls) => Box::pin(self.shake(tls, stream, Peer::new(address, vitals), watcher)).await,
+            Some(tls) => Box::pin(self.shake(tls, stream, Peer::new(address, vitals))).await,
         }
     }
 
-    async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer, watcher: Watcher) {
+    async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer) {
         let mut drain = self.context.drain();
         let metered = |stream| Metered::new(stream, peer.vitals.clone());
         let shaken = tokio::select! {
@@ -160,11 +155,11 @@ impl HttpDoor {
         if let Some(stream) = shaken {
             // The handshake had a deadline of its own; the first head's begins now.
             peer.vitals.restart(Clock::mono());
-            self.converse(stream, peer, watcher).await;
+            self.converse(stream, peer).await;
         }
     }
 
-    async fn converse<S>(&self, stream: S, peer: Peer, watcher: Watcher)
+    async fn converse<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -186,12 +181,12 @@ impl HttpDoor {
             Ok(Ok(false)) => {
                 let connection = self.http1.serve_connection(io, self.service(peer)).with_upgrades();
                 let end = http1::UpgradeableConnection::graceful_shutdown;
-                until_due(drained(connection, end, watcher, context.drain()), &vitals, limits).await
+                until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
             Ok(Ok(true)) => {
                 let connection = self.http2.serve_connection(io, self.service(peer));
                 let end = http2::Connection::graceful_shutdown;
-                until_due(drained(connection, end, watcher, context.drain()), &vitals, limits).await
+                until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
             Ok(Err(_)) => Ok(()),
             Err(limit) => Err(limit),
@@ -243,7 +238,6 @@ impl HttpDoor {
 fn drained<C: Future>(
     connection: C,
     end: fn(Pin<&mut C>),
-    watcher: Watcher,
     mut drain: Drain,
 ) -> Pin<Box<impl Future<Output = ()>>> {
     Box::pin(async move {
@@ -259,8 +253,6 @@ fn drained<C: Future>(
             end(connection.as_mut());
             let _ = connection.await;
         }
-        // It is waited for until here.
-        drop(watcher);
     })
 }
 

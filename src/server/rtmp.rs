@@ -273,6 +273,7 @@ impl<'a> Driver<'a> {
         let due = |at: &mut Instant| *at <= now.mono || !self.session.is_newcomer();
         if self.retires.take_if(due).is_some() {
             self.session.retire(&Rejection::shutdown(STOPPING));
+            self.play = None;
             self.intake.take().into_iter().for_each(|intake| intake.finish(STOPPING));
             self.drain(now);
         }

@@ -78,7 +78,7 @@ async fn hand_over(at: PathBuf, taken_over: bool, passing: Vec<Passing>, running
         Ok(line) => line.hand_over(passing, &mut running.store, data).await,
         Err(error) => {
             // It serves as well without.
-            tracing::warn!(path = %at.display(), %error, "takeover_unavailable");
+            tracing::info!(path = %at.display(), %error, "takeover_unavailable");
             drop(passing);
             std::future::pending().await
         }
