@@ -12,7 +12,7 @@ use rillcast::control::{
 };
 use rillcast::media::StreamName;
 use rillcast::obs::{Canvas, Encoder, Endpoint};
-use rillcast::server::{self, inspect, obs_profile, publish};
+use rillcast::server::{self, Activated, inspect, obs_profile, publish};
 
 /// A live media server in one binary: RTMP in, Low-Latency HLS out.
 #[derive(Parser)]
@@ -147,6 +147,9 @@ struct Serve {
     /// Publish a built-in clip to stream `demo`, in a loop.
     #[arg(long)]
     demo: bool,
+    /// Take the listeners over from the server that runs on the same data folder, which then drains and ends.
+    #[arg(long)]
+    takeover: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -203,7 +206,7 @@ impl Failure {
 
 fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve(serve) => Ok(start(serve.settings().map_err(server::Error::from)?)?),
+        Command::Serve(serve) => Ok(start(serve)?),
         Command::Check(serve) => Ok(check(&serve.settings().map_err(server::Error::from)?)?),
         Command::Publish { files, url, repeat, ca } => send(publish::Options { files, url, ca, repeat }),
         Command::Inspect { url, span, json, ca } => judge(inspect::Options { url, span, json, ca }),
@@ -217,7 +220,10 @@ fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-fn start(settings: Settings) -> Result<(), server::Error> {
+fn start(serve: Serve) -> Result<(), server::Error> {
+    let runtime = folder("RUNTIME_DIRECTORY");
+    let from = server::Start { activated: Activated::from_environment()?, takeover: serve.takeover, runtime };
+    let settings = serve.settings()?;
     server::start_log();
     // With one core there is nothing to share out, and one queue keeps its order: whoever was woken by a new part
     // is answered before anybody who has asked since.
@@ -227,7 +233,7 @@ fn start(settings: Settings) -> Result<(), server::Error> {
     };
     let runtime = runtime.enable_all().build().map_err(system("cannot start the runtime"))?;
     let shutdown = server::on_signal(Some(settings.drain)).map_err(system("cannot wait for signals"))?;
-    let result = runtime.block_on(server::run(settings, shutdown));
+    let result = runtime.block_on(server::run(settings, from, shutdown));
     // Whatever is still open has had its time.
     runtime.shutdown_background();
     result
@@ -395,12 +401,16 @@ impl Serve {
             variables: variables(),
             flags: texts.chain(switches).collect(),
             streams: self.streams,
-            state_directory: std::env::var_os("STATE_DIRECTORY")
-                .filter(|dir| !dir.is_empty())
-                .map(Into::into),
+            state_directory: folder("STATE_DIRECTORY"),
         };
         sources.load()
     }
+}
+
+/// A folder that a service manager keeps for us; the first, where there are several.
+fn folder(variable: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os(variable)?;
+    std::env::split_paths(&folders).next().filter(|folder| !folder.as_os_str().is_empty())
 }
 
 /// The environment, as far as it is text.

@@ -38,3 +38,5 @@ mod shed;
 #[path = "http/swallow.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod swallow;
+#[path = "e2e_stress/takeover.rs"]
+mod takeover;

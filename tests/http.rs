@@ -40,6 +40,8 @@ mod ingest;
 mod kicked;
 #[path = "http/ladder.rs"]
 mod ladder;
+#[path = "http/newcomers.rs"]
+mod newcomers;
 #[path = "http/obs.rs"]
 mod obs;
 #[path = "http/playback.rs"]

@@ -1,6 +1,7 @@
 //! Context: what every driver and route shares, and the phases of the server's end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -14,6 +15,10 @@ use super::groups::Groups;
 use super::health::Board;
 use super::progressive::Feeds;
 use super::self_lint::SelfLint;
+
+/// How long after the server began to drain those are waited for who had come before it and have asked nothing yet:
+/// what they ask is on its way.
+pub(super) const NEWCOMERS: Duration = Duration::from_secs(1);
 
 /// Shared by all tasks.
 pub(super) struct Context {
@@ -108,6 +113,12 @@ impl Drain {
     /// Returns once the server drains.
     pub(super) async fn started(&mut self) {
         self.reached(Phase::Draining).await;
+    }
+
+    /// Returns once whoever has come and asked nothing yet has had the time to.
+    pub(super) async fn newcomers_had_their_time(&mut self) {
+        self.started().await;
+        tokio::time::sleep(NEWCOMERS).await;
     }
 
     /// Returns once every publisher has finished.

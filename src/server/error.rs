@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::control::{SettingsError, StoreError};
 
+use super::handover::{SocketError, TakeoverError};
 use super::tls::TlsError;
 
 /// Why the server could not start or go on.
@@ -23,6 +24,12 @@ pub enum Error {
         /// What the system said.
         error: io::Error,
     },
+    /// What the service manager passed cannot be used.
+    #[error(transparent)]
+    Sockets(#[from] SocketError),
+    /// Nothing was taken over.
+    #[error("cannot take over: {0}")]
+    Takeover(#[from] TakeoverError),
     /// There can be no TLS with what is configured.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -43,11 +50,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// The process's exit code: 78 configuration, 69 address in use, 1 everything else (sysexits.h).
+    /// The process's exit code: 78 configuration, 69 address in use or nothing to take over, 1 everything else (sysexits.h).
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Tls(_) => 78,
-            Self::Bind { .. } => 69,
+            Self::Settings(_) | Self::Tls(_) | Self::Sockets(_) => 78,
+            Self::Bind { .. } | Self::Takeover(_) => 69,
             Self::Store(_) | Self::Random(_) | Self::System { .. } => 1,
         }
     }

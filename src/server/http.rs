@@ -12,16 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::BoxError;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::http::request;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{HttpService, Service, service_fn};
+use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -108,24 +106,23 @@ impl HttpDoor {
         Self { tls: Some(tls), ..self }
     }
 
-    /// Accepts until the server drains; each connection's task holds a clone of `open` until it ends. Then
-    /// asks every connection to finish what it answers and close.
+    /// Accepts until the server drains; each connection's task holds a clone of `open` until it ends, and then finishes
+    /// what it answers and closes.
     pub(super) async fn serve(self, listener: TcpListener, open: mpsc::Sender<()>) {
         let mut drain = self.context.drain();
-        let (door, graceful) = (Arc::new(self), GracefulShutdown::new());
+        let door = Arc::new(self);
         loop {
             let (stream, peer) = tokio::select! {
                 biased;
-                () = drain.started() => break,
+                () = drain.started() => return,
                 accepted = listen::accept(&listener, &door.context) => accepted,
             };
             match door.admission.admit(peer.ip()) {
                 Ok(permit) => {
                     listen::tune(&stream, &door.context.limits);
-                    let (watcher, open) = (graceful.watcher(), open.clone());
-                    let door = door.clone();
+                    let (door, open) = (door.clone(), open.clone());
                     tokio::spawn(async move {
-                        door.greet(stream, peer.ip(), watcher).await;
+                        door.greet(stream, peer.ip()).await;
                         drop((permit, open));
                     });
                 }
@@ -133,39 +130,36 @@ impl HttpDoor {
                 Err(Full::Address) => door.context.metrics.limit(Limit::HttpConnectionsPerAddress),
             }
         }
-        drop(listener);
-        drain.publishers_finished().await;
-        graceful.shutdown().await;
     }
 
     /// Shakes hands where that is asked for, and begins the conversation.
-    async fn greet(&self, stream: TcpStream, address: IpAddr, watcher: Watcher) {
+    async fn greet(&self, stream: TcpStream, address: IpAddr) {
         let vitals = Vitals::new(Clock::mono());
         match &self.tls {
             None => {
                 let stream = Metered::new(stream, vitals.clone());
-                self.converse(stream, Peer::new(address, vitals), watcher).await;
+                self.converse(stream, Peer::new(address, vitals)).await;
             }
             // On the heap: others need not carry room for it.
-            Some(tls) => Box::pin(self.shake(tls, stream, Peer::new(address, vitals), watcher)).await,
+            Some(tls) => Box::pin(self.shake(tls, stream, Peer::new(address, vitals))).await,
         }
     }
 
-    async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer, watcher: Watcher) {
+    async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer) {
         let mut drain = self.context.drain();
         let metered = |stream| Metered::new(stream, peer.vitals.clone());
         let shaken = tokio::select! {
             shaken = tls.shake(stream, peer.address, metered, &self.context.metrics) => shaken,
-            () = drain.started() => None,
+            () = drain.newcomers_had_their_time() => None,
         };
         if let Some(stream) = shaken {
             // The handshake had a deadline of its own; the first head's begins now.
             peer.vitals.restart(Clock::mono());
-            self.converse(stream, peer, watcher).await;
+            self.converse(stream, peer).await;
         }
     }
 
-    async fn converse<S>(&self, stream: S, peer: Peer, watcher: Watcher)
+    async fn converse<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -180,17 +174,19 @@ impl HttpDoor {
                 biased;
                 opened = until_due(http2, &vitals, limits) => opened,
                 // Nothing has been asked, so there is nothing to finish.
-                () = drain.publishers_finished() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+                () = drain.newcomers_had_their_time() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
             }
         };
         let ended = match opened {
             Ok(Ok(false)) => {
                 let connection = self.http1.serve_connection(io, self.service(peer)).with_upgrades();
-                until_due(drained(connection, watcher, context.drain()), &vitals, limits).await
+                let end = http1::UpgradeableConnection::graceful_shutdown;
+                until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
             Ok(Ok(true)) => {
                 let connection = self.http2.serve_connection(io, self.service(peer));
-                until_due(watched(connection, watcher), &vitals, limits).await
+                let end = http2::Connection::graceful_shutdown;
+                until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
             Ok(Err(_)) => Ok(()),
             Err(limit) => Err(limit),
@@ -237,36 +233,26 @@ impl HttpDoor {
     }
 }
 
-/// On the heap, where it is once: the futures around it would each keep room for it.
-fn watched<C: GracefulConnection>(connection: C, watcher: Watcher) -> Pin<Box<impl Future<Output = ()>>> {
-    let connection = watcher.watch(connection);
-    Box::pin(async move {
-        // Why a connection ended is its peer's business: what we do about it has its own measures.
-        let _ = connection.await;
-    })
-}
-
-/// The same for HTTP/1, which another protocol may follow: the watcher does not know that kind.
-fn drained<S, B>(
-    mut connection: http1::UpgradeableConnection<WatchedIo<S>, B>,
-    watcher: Watcher,
+/// Runs a connection until it ends, and from when the server drains has `end` ask it to. On the heap, where it is once:
+/// the futures around it would each keep room for it.
+fn drained<C: Future>(
+    connection: C,
+    end: fn(Pin<&mut C>),
     mut drain: Drain,
-) -> Pin<Box<impl Future<Output = ()>>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    B: HttpService<Incoming, ResBody = Tracked<Payload>, Error: Into<BoxError>>,
-{
+) -> Pin<Box<impl Future<Output = ()>>> {
     Box::pin(async move {
+        let mut connection = pin!(connection);
         let ended = tokio::select! {
+            // First: whoever came late has asked already, which hyper must have seen before it is told to end.
+            biased;
+            // Why a connection ended is its peer's business: what we do about it has its own measures.
             _ = &mut connection => true,
             () = drain.publishers_finished() => false,
         };
         if !ended {
-            Pin::new(&mut connection).graceful_shutdown();
+            end(connection.as_mut());
             let _ = connection.await;
         }
-        // It is waited for until here.
-        drop(watcher);
     })
 }
 

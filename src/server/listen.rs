@@ -13,6 +13,7 @@ use crate::media::Limits;
 use super::Error;
 use super::clock::Clock;
 use super::context::Context;
+use super::handover::Inherited;
 
 /// Pause after the system had no descriptor or memory for a connection: short enough to recover at once,
 /// long enough not to spin.
@@ -29,17 +30,36 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// Unsent bytes the kernel takes for a viewer: what is beyond this is better kept as shared parts.
 const NOT_SENT: u32 = 128 * 1024;
 
-/// Binds `address` for `listener` ("rtmp", "http", "https"...) and logs the port it got.
-pub(super) fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+/// The socket that was inherited for `listener` ("rtmp", "http", "https"...), or one bound to `address`; logs where it is.
+pub(super) fn open(
+    inherited: &mut Inherited,
+    listener: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, Error> {
     let fail = |error| Error::Bind { listener, address, error };
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(fail)?;
-    // The next server gets the port though connections of the one before are still closing.
-    socket.set_reuseaddr(true).map_err(fail)?;
-    socket.bind(address).map_err(fail)?;
-    let socket = socket.listen(BACKLOG).map_err(fail)?;
+    let socket = match inherited.take(listener) {
+        Some(socket) => adopt(socket),
+        None => bind(address),
+    };
+    let socket = socket.map_err(fail)?;
     let bound = socket.local_addr().map_err(fail)?;
     tracing::info!(listener, address = %bound, "listening");
     Ok(socket)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // The next server gets the port though connections of the one before are still closing.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    // Whoever opened it may have let fewer wait.
+    SockRef::from(&socket).listen(i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
+    TcpListener::from_std(socket)
 }
 
 /// The next connection. Errors of one connection are passed over; when the system has run out of

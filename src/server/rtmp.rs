@@ -22,7 +22,7 @@ use crate::rtmp::{CloseReason, Error, Output, PlayRequest, Rejection, Session};
 use super::admission::{Admission, Full};
 use super::clock::Clock;
 use super::contain::One;
-use super::context::Context;
+use super::context::{Context, NEWCOMERS};
 use super::gate::{self, Ruling, Waiting};
 use super::ingest::Caller;
 use super::intake::Intake;
@@ -97,7 +97,7 @@ async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, cont
     let mut drain = context.drain();
     let shaken = tokio::select! {
         shaken = tls.shake(stream, peer.ip(), |stream| stream, &context.metrics) => shaken,
-        () = drain.started() => None,
+        () = drain.newcomers_had_their_time() => None,
     };
     if let Some(stream) = shaken {
         converse(stream, peer, context).await;
@@ -176,6 +176,8 @@ struct Driver<'a> {
     queued: usize,
     /// Whether something was written that may not have reached the socket yet.
     unflushed: bool,
+    /// When it is to be told that the server stops, at the latest.
+    retires: Option<Instant>,
     /// Why it ends, once what is queued is written, and by when that must be done.
     end: Option<(End, Instant)>,
 }
@@ -196,6 +198,7 @@ impl<'a> Driver<'a> {
             outbound,
             queued: 0,
             unflushed: false,
+            retires: None,
             end: None,
         }
     }
@@ -212,6 +215,7 @@ impl<'a> Driver<'a> {
         let mut now = Clock::now();
         loop {
             self.drain(now);
+            self.retire(now);
             if let Some(end) = self.over() {
                 return end;
             }
@@ -229,7 +233,7 @@ impl<'a> Driver<'a> {
                 biased;
                 () = &mut drained, if !stopping => {
                     (now, stopping) = (Clock::now(), true);
-                    self.retire();
+                    self.retires = Some(now.mono + NEWCOMERS);
                 }
                 () = ousted(&mut ouster), if self.intake.is_some() => {
                     now = Clock::now();
@@ -262,10 +266,16 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The server is stopping: the stream ends now, whether or not the encoder hears of it.
-    fn retire(&mut self) {
-        self.session.retire(&Rejection::shutdown(STOPPING));
-        self.intake.take().into_iter().for_each(|intake| intake.finish(STOPPING));
+    /// Where the server is stopping: the stream ends now, whether or not the encoder hears of it. Who has only just come
+    /// is heard to where it can be told.
+    fn retire(&mut self, now: Now) {
+        let due = |at: &mut Instant| *at <= now.mono || !self.session.is_newcomer();
+        if self.retires.take_if(due).is_some() {
+            self.session.retire(&Rejection::shutdown(STOPPING));
+            self.play = None;
+            self.intake.take().into_iter().for_each(|intake| intake.finish(STOPPING));
+            self.drain(now);
+        }
     }
 
     /// Why it ends, or goes on as a play, once everything is written.
@@ -304,7 +314,7 @@ impl<'a> Driver<'a> {
         let end = self.end.as_ref().map(|(_, by)| *by);
         let waiting = self.waiting.as_ref().map(Waiting::due);
         let cadence = self.intake.as_ref().and_then(Intake::deadline);
-        [self.session.deadline(), refusal, waiting, cadence, end]
+        [self.session.deadline(), refusal, waiting, cadence, end, self.retires]
             .into_iter()
             .flatten()
             .fold(far, Instant::min)

@@ -1,4 +1,4 @@
-//! Run: wires the house, binds every listener, serves until told to stop, and ends in order.
+//! Run: wires the house, opens every listener, serves until told to stop, and ends in order.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::base::Secret;
 use crate::control::{self, Access, Listen, Settings, Store};
 use crate::live::{self, Registry};
 use crate::packager;
@@ -21,6 +22,7 @@ use super::context::{Context, Phase};
 use super::demo;
 use super::descriptors::Budget;
 use super::first_run::{self, Greeting};
+use super::handover::{Inherited, Notify, Passing};
 use super::http::HttpDoor;
 use super::listen;
 use super::memory;
@@ -73,17 +75,6 @@ pub struct Addresses {
     pub rtmps: Option<SocketAddr>,
 }
 
-/// Runs a server until `shutdown` completes and its connections have been let finish.
-///
-/// # Errors
-/// When it cannot start: the store, or a listener. Nothing a peer does ends it.
-pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-    let house = House::bind(settings).await?;
-    house.greet(io::stdout())?;
-    house.serve(shutdown).await;
-    Ok(())
-}
-
 impl Addresses {
     fn listen(&self) -> Listen {
         let Self { rtmp, http, admin, https, rtmps } = *self;
@@ -95,15 +86,21 @@ impl House {
     /// Opens the store and binds every listener, or none.
     ///
     /// # Errors
-    /// As [`run`].
+    /// When it cannot start: the store, or a listener.
     pub async fn bind(settings: Settings) -> Result<Self, Error> {
+        Self::open(settings, Inherited::default())
+    }
+
+    /// The same, with the listeners that another process has opened.
+    pub(super) fn open(settings: Settings, mut inherited: Inherited) -> Result<Self, Error> {
         control::watch_panics();
-        let rtmp = listen::bind("rtmp", settings.listen.rtmp)?;
-        let http = listen::bind("http", settings.listen.http)?;
-        let admin = listen::bind("admin", settings.listen.admin)?;
+        let strangers = !inherited.is_empty();
+        let rtmp = listen::open(&mut inherited, "rtmp", settings.listen.rtmp)?;
+        let http = listen::open(&mut inherited, "http", settings.listen.http)?;
+        let admin = listen::open(&mut inherited, "admin", settings.listen.admin)?;
         // Before anything is written to the folder.
         let store = first_run::store(&settings)?;
-        let secure = Secure::bind(&settings)?;
+        let secure = Secure::open(&settings, &mut inherited)?;
         let over_tls = |of: fn(&Secure) -> &TcpListener| secure.as_ref().map(|s| local(of(s))).transpose();
         let addresses = Addresses {
             rtmp: local(&rtmp)?,
@@ -117,6 +114,10 @@ impl House {
         // From here on it is said where the listeners are, not where they were to be.
         let mut settings = settings;
         settings.listen = addresses.listen();
+        if strangers {
+            // They may be elsewhere than configured: what must be on loopback still is.
+            settings.check()?;
+        }
         let context = Arc::new(Context::new(access, Registry::new(live(&settings)), settings.clone()));
         Ok(Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure })
     }
@@ -143,9 +144,25 @@ impl House {
         printed.map_err(|error| Error::System { what, error })
     }
 
+    /// Its listeners, to be handed over.
+    pub(super) fn passing(&self) -> io::Result<Vec<Passing>> {
+        let plain = [("rtmp", &self.rtmp), ("http", &self.http), ("admin", &self.admin)];
+        let secure = self.secure.as_ref().map(|secure| [("https", &secure.https), ("rtmps", &secure.rtmps)]);
+        let all = plain.into_iter().chain(secure.into_iter().flatten());
+        all.map(|(name, listener)| Passing::new(name, listener)).collect()
+    }
+
     /// Serves until `shutdown` completes, then drains: not ready at once, publishers finished and their
     /// streams ended, held requests answered, connections closed, all within the configured time.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let mut running = self.begin(Arc::default());
+        running.publish_the_demo();
+        shutdown.await;
+        running.end().await;
+    }
+
+    /// Accepts on every listener from now on.
+    pub(super) fn begin(self, notify: Arc<Notify>) -> Running {
         let Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure } = self;
         let (publishing, published) = mpsc::channel::<()>(1);
         let budget = Budget::claim();
@@ -173,17 +190,45 @@ impl House {
         let door = HttpDoor::new(routes::admin(context.clone()), context.clone(), Admission::new(64, 64));
         tokio::spawn(door.serve(admin, open.clone()));
         drop(open);
-        if let Some(key) = greeting.key().filter(|_| settings.demo).cloned() {
-            let mut drain = context.drain();
-            let rtmp = addresses.rtmp;
+        let tending = tokio::spawn(tend(context.clone(), notify));
+        let demo = greeting.key().filter(|_| settings.demo).cloned().map(|key| (addresses.rtmp, key));
+        Running { context, store, demo, published, closed, tending, watcher, bound: settings.drain }
+    }
+}
+
+/// A server that accepts.
+pub(super) struct Running {
+    context: Arc<Context>,
+    /// Open for as long as this server may write to it, so that no other does.
+    pub(super) store: Option<Store>,
+    /// Where the built-in clip is to be published, and under which key.
+    demo: Option<(SocketAddr, Secret)>,
+    /// Closes with the last encoder's connection.
+    published: mpsc::Receiver<()>,
+    /// Closes with the last viewer's.
+    closed: mpsc::Receiver<()>,
+    tending: JoinHandle<()>,
+    watcher: Option<JoinHandle<()>>,
+    /// How long the end may take.
+    bound: Duration,
+}
+
+impl Running {
+    /// Begins to publish the built-in clip, when that is asked for. It comes in through the listener like any other: only
+    /// once nobody else accepts there.
+    pub(super) fn publish_the_demo(&mut self) {
+        if let Some((rtmp, key)) = self.demo.take() {
+            let mut drain = self.context.drain();
             tokio::spawn(async move { demo::run(rtmp, key.expose(), drain.started()).await });
         }
-        let tending = tokio::spawn(tend(context.clone()));
+    }
 
-        shutdown.await;
+    /// Drains, and ends.
+    pub(super) async fn end(self) {
+        let Self { context, store, published, closed, tending, watcher, bound, .. } = self;
         // Nothing is written any more: the next server may have the folder, as it may have the ports.
         drop(store);
-        let drained = wind_down(&context, settings.drain, published, closed).await;
+        let drained = wind_down(&context, bound, published, closed).await;
         tending.abort();
         watcher.inspect(JoinHandle::abort);
         tracing::info!(drained, "stopped");
@@ -191,14 +236,14 @@ impl House {
 }
 
 impl Secure {
-    /// Opens the certificate and binds the listeners that show it; `None` when no TLS is asked for.
-    fn bind(settings: &Settings) -> Result<Option<Self>, Error> {
+    /// Opens the certificate and the listeners that show it; `None` when no TLS is asked for.
+    fn open(settings: &Settings, inherited: &mut Inherited) -> Result<Option<Self>, Error> {
         let (Some(https), Some(rtmps)) = (settings.https(), settings.rtmps()) else { return Ok(None) };
         let Some(keeper) = Keeper::open(settings, Clock::now().wall)? else { return Ok(None) };
         let keeper = Arc::new(keeper);
         let doors = Doors::new(&keeper, &settings.limits.tls)?;
-        let https = listen::bind("https", https)?;
-        let rtmps = listen::bind("rtmps", rtmps)?;
+        let https = listen::open(inherited, "https", https)?;
+        let rtmps = listen::open(inherited, "rtmps", rtmps)?;
         let identity = keeper.identity();
         tracing::info!(fingerprint = identity.fingerprint(), until = %identity.not_after(), "tls_certificate");
         Ok(Some(Self { https, rtmps, keeper, doors }))
@@ -229,10 +274,10 @@ async fn wind_down(
 }
 
 /// Does what is due from time to time, for as long as the server runs.
-async fn tend(context: Arc<Context>) {
+async fn tend(context: Arc<Context>, notify: Arc<Notify>) {
     tokio::join!(
         forever(|| sweep(context.clone())),
-        forever(|| keep(context.clone())),
+        forever(|| keep(context.clone(), notify.clone())),
         forever(|| memory::watch(context.clone())),
     );
 }
@@ -246,10 +291,13 @@ async fn sweep(context: Arc<Context>) {
     }
 }
 
-/// Keeps up the playlists of streams whose publisher is gone, until it is back or their grace is over.
-async fn keep(context: Arc<Context>) {
+/// Keeps up the playlists of streams whose publisher is gone, until it is back or their grace is over. That it gets round
+/// shows that streams can be looked at and tasks run, which is what a watchdog wants to know.
+async fn keep(context: Arc<Context>, notify: Arc<Notify>) {
+    let mut told = None;
     loop {
         let now = Clock::mono();
+        notify.lives(&mut told, now);
         let due = context.registry.tick(now).map_or(KEEP, |due| due.saturating_duration_since(now));
         tokio::time::sleep(due.clamp(Duration::from_millis(2), KEEP)).await;
     }

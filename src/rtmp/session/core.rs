@@ -213,6 +213,11 @@ impl Session {
         self.end_play(reason);
     }
 
+    /// Whether the peer has not said yet where it wants to: it cannot be told anything.
+    pub fn is_newcomer(&self) -> bool {
+        matches!(self.phase, Phase::Greeting(_) | Phase::Waiting)
+    }
+
     /// Tells the peer on `stream` what is wrong with the command that ended at byte `at`, and closes.
     pub(super) fn decline(&mut self, stream: u32, at: u64, code: &'static str, words: &'static str) {
         let _ = self.outbox.status(stream, "error", code, words);
