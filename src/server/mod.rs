@@ -22,6 +22,7 @@ mod groups;
 mod health;
 mod hold;
 mod http;
+mod indoors;
 mod ingest;
 pub mod inspect;
 mod intake;
@@ -50,6 +51,7 @@ pub mod web;
 
 pub use self::clock::Clock;
 pub use self::error::Error;
+pub use self::indoors::Indoors;
 pub use self::log::start as start_log;
 pub use self::run::{Addresses, House, run};
 pub use self::shutdown::on_signal;

@@ -207,7 +207,7 @@ impl Secure {
 
 /// Ends everything in order, within `bound`; whether it came to that. `published` closes with the last encoder's
 /// connection, `closed` with the last viewer's.
-async fn wind_down(
+pub(super) async fn wind_down(
     context: &Context,
     bound: Duration,
     mut published: mpsc::Receiver<()>,
@@ -238,7 +238,7 @@ async fn tend(context: Arc<Context>) {
 }
 
 /// Forgets what ended long ago.
-async fn sweep(context: Arc<Context>) {
+pub(super) async fn sweep(context: Arc<Context>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         context.registry.sweep(Clock::mono());
@@ -247,7 +247,7 @@ async fn sweep(context: Arc<Context>) {
 }
 
 /// Keeps up the playlists of streams whose publisher is gone, until it is back or their grace is over.
-async fn keep(context: Arc<Context>) {
+pub(super) async fn keep(context: Arc<Context>) {
     loop {
         let now = Clock::mono();
         let due = context.registry.tick(now).map_or(KEEP, |due| due.saturating_duration_since(now));
@@ -256,7 +256,7 @@ async fn keep(context: Arc<Context>) {
 }
 
 /// The settings of the rooms that package and keep.
-fn live(settings: &Settings) -> live::Settings {
+pub(super) fn live(settings: &Settings) -> live::Settings {
     let part = settings.part_target();
     let defaults = packager::Settings::default();
     live::Settings {
