@@ -88,3 +88,33 @@ fn a_long_first_segment_of_one_who_came_back_costs_no_sound() {
         assert_eq!(came, sent, "keyframes every {gop} pictures");
     }
 }
+
+/// Pictures stop, and a gap is made for them up to now: sound that is on its way just then is a little late for it, and
+/// is not to wait until they are back, behind all that came after it.
+#[test]
+fn sound_that_a_gap_has_overtaken_keeps_its_order() {
+    for stop in (5_000..7_000).step_by(100) {
+        let (behind, away) = (40, 4_000);
+        let source = Source { gop: 25, ..Source::default() };
+        let mut stage = stage(2);
+        let mut publisher = stage.join(source.tracks());
+        let mut frames = source.frames(16, stage.now);
+        let first = frames[0].frame.arrival;
+        let without = Duration::from_millis(stop)..Duration::from_millis(stop + away);
+        frames.retain(|one| {
+            let at = one.frame.arrival.saturating_duration_since(first);
+            one.frame.track == TrackId::AUDIO || !without.contains(&at)
+        });
+        for one in frames.iter_mut().filter(|one| one.frame.track == TrackId::AUDIO) {
+            one.frame.arrival += Duration::from_millis(behind);
+        }
+        frames.sort_by_key(|one| one.frame.arrival);
+        stage.send(&mut publisher, &frames, None);
+        publisher.finish();
+        stage.look();
+        stage.watcher.finish(stage.generation.as_ref().unwrap());
+        let samples = stage.watcher.seen[&TrackId::AUDIO].samples();
+        let numbers: Vec<&[u8]> = samples.iter().map(|sample| &sample.payload[..8]).collect();
+        assert!(numbers.is_sorted(), "no pictures from {stop} ms on");
+    }
+}
