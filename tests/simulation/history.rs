@@ -97,10 +97,12 @@ fn follows(
         let from = sent.partition_point(|(number, _)| *number < between.start);
         sent[from..].iter().take_while(|(number, _)| *number < between.end).find(|(_, clean)| *clean)
     };
-    if !gap && epoch == epoch_before && !between.is_empty() {
-        if let Some((number, _)) = missing() {
-            return Err((Promise::NothingLost, format!("part {part}: {number} is missing before {mark:?}")));
-        }
+    if !gap
+        && epoch == epoch_before
+        && !between.is_empty()
+        && let Some((number, _)) = missing()
+    {
+        return Err((Promise::NothingLost, format!("part {part}: {number} is missing before {mark:?}")));
     }
     Ok(next)
 }

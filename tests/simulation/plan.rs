@@ -136,7 +136,8 @@ fn stints(random: &mut Random, total: Duration, grace: u64) -> Vec<(Duration, St
             _ => random.millis(0, grace),
         };
         let (last, base) = (&all[all.len() - 1].1, random.pick(&[0, 0, 1_000_000, 4_294_960_000]));
-        let base = if random.once_in(3) { last.base.wrapping_add(last.lasts.as_millis() as u32) } else { base };
+        let base =
+            if random.once_in(3) { last.base.wrapping_add(last.lasts.as_millis() as u32) } else { base };
         let mut next = stint(random, base);
         // Most come back as they went.
         if !random.once_in(3) {

@@ -56,7 +56,7 @@ pub(crate) async fn find(client: &mut Client, track: u8) -> Option<String> {
     uris.sort_unstable();
     uris.dedup();
     let wanted = uris.iter().find(|uri| place(client, uri).is_some_and(|place| place.track[0] == track));
-    let uri = wanted.or(uris.last())?;
+    let uri = wanted.or_else(|| uris.last())?;
     let uri = if uri.starts_with('/') { (*uri).to_owned() } else { format!("/live/cam/{uri}") };
     uri.strip_suffix("media.m3u8").map(str::to_owned)
 }
@@ -103,13 +103,12 @@ async fn follow(client: &mut Client, habits: Habits, folder: &str) {
 
 /// One reload, and what is new in it. `None` when there was no answer; `false` when there is nothing more to come.
 async fn turn(client: &mut Client, habits: Habits, folder: &str, playing: &mut Playing) -> Option<bool> {
-    if let (true, Some(hint)) = (habits.hints, hinted(playing)) {
-        if let Some(reply) = client.get(&format!("{folder}{hint}")).await
-            && reply.status == 200
-        {
-            took(client, playing.place, &hint, reply);
-            playing.next = playing.next.max(number(&hint).map_or(0, |number| number + 1));
-        }
+    if let (true, Some(hint)) = (habits.hints, hinted(playing))
+        && let Some(reply) = client.get(&format!("{folder}{hint}")).await
+        && reply.status == 200
+    {
+        took(client, playing.place, &hint, reply);
+        playing.next = playing.next.max(number(&hint).map_or(0, |number| number + 1));
     }
     let asked = playing.seen.as_ref().filter(|_| habits.blocks).map(|seen| seen.listing.position());
     let mut query =
