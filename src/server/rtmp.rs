@@ -117,7 +117,8 @@ fn part(peer: SocketAddr, end: &End) {
     }
 }
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+/// One conversation, from its first byte to its last.
+pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: SocketAddr,
     context: &Arc<Context>,
