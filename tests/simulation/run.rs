@@ -13,7 +13,7 @@ use crate::ledger::{Breach, Promise};
 use crate::mutant::Mutant;
 use crate::plan::PLAYERS;
 use crate::player::{self, Habits};
-use crate::world::{Turn, World};
+use crate::world::{Turn, World, cam};
 use crate::{auditor, encoder, others};
 
 /// When every run begins, in microseconds since 1970.
@@ -65,6 +65,8 @@ async fn whole(seed: u64, mutant: Option<Mutant>, told: bool) -> Outcome {
         all.push(tokio::spawn(somebody(Client::new(world.clone(), who))));
     }
     world.pause(world.plan.stops, Turn::Auditor).await;
+    let newest = world.house(|house| house.registry().find(&cam())).flatten();
+    let kept = newest.filter(|_| mutant == Some(Mutant::GenerationKept));
     end(&world).await;
     let found = audit.await.unwrap_or_default();
     let home = async {
@@ -79,7 +81,6 @@ async fn whole(seed: u64, mutant: Option<Mutant>, told: bool) -> Outcome {
     }
     // Tasks that were told to end do so when they are next looked at.
     tokio::time::sleep(Duration::from_millis(10)).await;
-    let kept = found.first().and_then(Weak::upgrade).filter(|_| mutant == Some(Mutant::GenerationKept));
     verdict(&world, &found, panics);
     drop(kept);
     let ledger = world.ledger();
