@@ -287,13 +287,16 @@ impl Packager {
 
     fn end_epoch(&mut self, last_epoch: bool) {
         self.settle_end();
-        let msn = self.msn;
-        if self.close_lead() {
+        let (msn, scale) = (self.msn, self.lead.scale);
+        let closed = self.close_lead();
+        if closed {
             self.msn = msn.saturating_add(1);
         }
+        let led = self.lead.chain.filter(|_| closed && !last_epoch).map(|at| Ticks::new(at, scale));
         for follower in &mut self.followers {
-            let limit = self.geometry.segment_limit(follower.lane.scale);
-            follower.end(msn, limit, last_epoch, self.epoch, &mut self.out);
+            let scale = follower.lane.scale;
+            let (limit, led) = (self.geometry.segment_limit(scale), led.map(|at| at.to(scale).value));
+            follower.end(msn, limit, led, last_epoch, self.epoch, &mut self.out);
         }
     }
 

@@ -100,15 +100,24 @@ impl Follower {
 
     /// Ends the epoch: what is left goes into segment `msn`, the leader's last, as far as `limit` allows;
     /// and into segments after it, when there will be none of the leader's to clash with.
+    ///
+    /// `led` is where the leader's segment ends, if it has one and another is to follow: with nothing of this track,
+    /// a gap stands in it, for segments are found by counting from the first.
     pub(super) fn end(
         &mut self,
         msn: u64,
         limit: i64,
+        led: Option<i64>,
         last_epoch: bool,
         epoch: Epoch,
         out: &mut Vec<Sealed>,
     ) {
         self.seal_while(epoch, out, |_| true);
+        let nothing = self.queue.is_empty() && self.lane.segment_start().is_none();
+        if let Some(at) = led.filter(|_| nothing && self.lane.would_skip()) {
+            self.cuts.push_back(Cut { at, msn, closes: Some(Next::Media), frame: None });
+            self.seal_while(epoch, out, |_| true);
+        }
         for msn in msn.. {
             let queued = self.queue.front().map(|frame| frame.dts.value);
             let open = self.lane.segment_start();
