@@ -22,7 +22,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "in {}", path.display()),
-            Self::Variable(name) => write!(f, "in environment variable {name}"),
+            Self::Variable(name) => write!(f, "in environment variable {}", name.escape_debug()),
             Self::Flag => write!(f, "on the command line"),
         }
     }
