@@ -88,7 +88,7 @@ fn said(error: &SettingsError) {
     assert!(!text.contains(CANARY) && !format!("{error:?}").contains(CANARY), "{text:?}");
     match error {
         SettingsError::Unknown { key, .. } | SettingsError::Value { key, .. } => {
-            assert!(!key.is_empty() && text.contains('`'), "{text:?}");
+            assert!(text.contains(&format!("`{}`", key.escape_debug())), "{text:?}");
         }
         SettingsError::Syntax { line, message, .. } => assert!(*line > 0 && !message.is_empty()),
         SettingsError::Read { .. } | SettingsError::Together(_) => assert!(text.len() > 10),
