@@ -263,6 +263,27 @@ fn a_track_that_pauses_leaves_gaps_and_comes_back_in_time() {
     }
 }
 
+/// A relay that begins in the middle of a long GOP: sound at once, a keyframe seconds later.
+#[test]
+fn sound_from_long_before_the_first_keyframe_leaves_both_together() {
+    for keyless in [2, 5, 9] {
+        let source = Source { gop: 50, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(20, start);
+        let early = |one: &Sent| one.frame.arrival < start.mono + Duration::from_secs(keyless);
+        sent.iter_mut().for_each(|one| one.frame.key &= one.frame.track == TrackId::AUDIO || !early(one));
+        let outcome = publish_frames(&source, sent, start, Settings::default());
+        let first = |track| outcome.samples(track).into_iter().next().unwrap();
+        let number = |sample: &Sample| i64::from_be_bytes(sample.payload[..8].try_into().unwrap());
+        let (picture, sound) = (first(TrackId::VIDEO), first(TrackId::AUDIO));
+        // When they were sent, and when they are to be decoded, in microseconds.
+        let sent = [number(&picture) * 40_000, number(&sound) * 1_024_000 / 48];
+        let shown = [picture.dts * 100 / 9, sound.dts * 1_000 / 48];
+        let off = (sent[1] - sent[0]) - (shown[1] - shown[0]);
+        assert!(off.abs() < 30_000, "after {keyless} s without a keyframe sound is {off} us off");
+    }
+}
+
 /// Pictures that stop for good leave gaps, and sound does not pile up behind them.
 #[test]
 fn sound_that_waits_for_pictures_waits_in_bounded_memory() {

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use rillcast::media::RtmpLimits;
 use rillcast::rtmp::chunk::{Fault, Message, Reader};
 
+use crate::steps::Cuts;
+
 /// What came out: messages, and what ended them.
 type Heard = (Vec<Message>, Option<(u32, Fault)>);
 
@@ -14,14 +16,8 @@ pub fn chunks(data: &[u8]) {
     let Some((&how, bytes)) = data.split_first() else { return };
     let (limits, trusted) = (RtmpLimits::default(), how & 1 != 0);
     let whole = read(bytes, &limits, trusted, |left| left);
-    let mut random = u32::from(how) | 0x100;
-    let most = 1 + (usize::from(how) >> 1) * 7;
-    let cut = read(bytes, &limits, trusted, |_| {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        random as usize % most
-    });
+    let mut cuts = Cuts::new(how);
+    let cut = read(bytes, &limits, trusted, |left| cuts.next(left));
     same(&whole, &cut);
     same(&whole, &reference(bytes, &limits, trusted));
 }

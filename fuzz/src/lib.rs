@@ -2,18 +2,34 @@
 //! panic; what is taken must be fit to be packaged.
 
 mod chunks;
+mod cmaf;
+mod config;
+mod hls_query;
+mod judge;
+mod nal;
+mod playlist;
+mod round_trip;
 mod script;
 mod session;
+mod steps;
+mod timeline;
 
 use bytes::Bytes;
 use rillcast::codec::{self, Sound, Video};
 use rillcast::flv::{Packet, PacketKind, Tag, TagKind};
 use rillcast::media::{AudioCodec, CodecConfig, CodecLimits, Track, TrackId, VideoCodec};
-use rillcast::{cmaf, flv};
+use rillcast::{cmaf as boxes, flv};
 
 pub use self::chunks::chunks;
+pub use self::cmaf::cmaf;
+pub use self::config::config;
+pub use self::hls_query::hls_query;
+pub use self::nal::nal;
+pub use self::playlist::playlist;
+pub use self::round_trip::chunk_roundtrip;
 pub use self::script::{amf0, bpm, colour_info};
 pub use self::session::session;
+pub use self::timeline::timeline;
 
 /// A file of a corpus: its target and its bytes.
 pub type Seed = (&'static str, Vec<u8>);
@@ -86,7 +102,7 @@ fn halves(data: &[u8]) -> Option<(Bytes, Bytes)> {
 
 fn packaged(id: TrackId, config: CodecConfig) {
     let track = Track { id, config };
-    let init = cmaf::init(&track, track.timescale());
+    let init = boxes::init(&track, track.timescale());
     assert!(init.is_ok(), "a configuration that is taken can be packaged: {:?}", init.err());
 }
 
@@ -134,6 +150,9 @@ pub fn seeds(file: &[u8]) -> Vec<Seed> {
                         let length = (record.len() as u16).to_be_bytes();
                         let frame = &payload[..payload.len().min(4_096)];
                         seeds.push((name, [&length, &record[..], frame].concat()));
+                        let hevc = name == "hevc";
+                        let units = if hevc || name == "avc" { nal::seed(&payload, hevc) } else { None };
+                        seeds.extend(units.map(|units| ("nal", units)));
                     }
                 }
                 PacketKind::Metadata(body) => seeds.push(("colour_info", body.to_vec())),
@@ -142,6 +161,20 @@ pub fn seeds(file: &[u8]) -> Vec<Seed> {
         }
     }
     seeds
+}
+
+/// What targets begin from that no file gives them.
+pub fn own_seeds() -> Vec<Seed> {
+    let all: [(&'static str, Vec<Vec<u8>>); 7] = [
+        ("chunk_roundtrip", round_trip::seeds()),
+        ("cmaf", self::cmaf::seeds()),
+        ("config", config::seeds()),
+        ("hls_query", hls_query::seeds()),
+        ("nal", nal::sections()),
+        ("playlist", playlist::seeds()),
+        ("timeline", timeline::seeds()),
+    ];
+    all.into_iter().flat_map(|(target, seeds)| seeds.into_iter().map(move |seed| (target, seed))).collect()
 }
 
 fn name(packet: &Packet) -> Option<&'static str> {

@@ -13,6 +13,8 @@ use rillcast::flv::amf0::{Value, command};
 use rillcast::media::{Limits, TrackId};
 use rillcast::rtmp::{Output, Rejection, Session};
 
+use crate::steps::Steps;
+
 /// Most steps of one conversation.
 const STEPS: usize = 400;
 
@@ -22,37 +24,10 @@ pub fn session(data: &[u8]) {
     peer.says(&[&[3][..], &[0; 1_536 * 2]].concat());
     let mut steps = Steps(data);
     for _ in 0..STEPS {
-        if peer.over || steps.0.is_empty() {
+        if peer.over || steps.is_empty() {
             return;
         }
         peer.step(&mut steps);
-    }
-}
-
-/// What is left of the steps; where it ends, zeros follow.
-struct Steps<'a>(&'a [u8]);
-
-impl<'a> Steps<'a> {
-    fn byte(&mut self) -> u8 {
-        let (first, rest) = self.0.split_first().map_or((0, self.0), |(first, rest)| (*first, rest));
-        self.0 = rest;
-        first
-    }
-
-    fn number(&mut self) -> u32 {
-        (0..4).fold(0, |number, _| number << 8 | u32::from(self.byte()))
-    }
-
-    fn body(&mut self) -> &'a [u8] {
-        let length = usize::from(self.byte()) << 8 | usize::from(self.byte());
-        let (body, rest) = self.0.split_at(length.min(self.0.len()));
-        self.0 = rest;
-        body
-    }
-
-    fn text(&mut self) -> &'a str {
-        let body = self.body();
-        std::str::from_utf8(body).unwrap_or("main")
     }
 }
 

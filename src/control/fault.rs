@@ -22,7 +22,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "in {}", path.display()),
-            Self::Variable(name) => write!(f, "in environment variable {name}"),
+            Self::Variable(name) => write!(f, "in environment variable {}", name.escape_debug()),
             Self::Flag => write!(f, "on the command line"),
         }
     }
@@ -50,7 +50,7 @@ pub enum SettingsError {
         message: String,
     },
     /// A key that means nothing.
-    #[error("unknown key `{key}` {origin}{}", Suggested(.suggestion))]
+    #[error("unknown key `{}` {origin}{}", key.escape_debug(), Suggested(.suggestion))]
     Unknown {
         /// Dotted path.
         key: String,
@@ -60,7 +60,7 @@ pub enum SettingsError {
         suggestion: Option<String>,
     },
     /// A key whose value cannot be used. The value is not repeated: it may be a secret.
-    #[error("`{key}` {origin} {fault}")]
+    #[error("`{}` {origin} {fault}", key.escape_debug())]
     Value {
         /// Dotted path.
         key: String,
@@ -159,7 +159,7 @@ struct Suggested<'a>(&'a Option<String>);
 impl fmt::Display for Suggested<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(near) => write!(f, "; did you mean `{near}`?"),
+            Some(near) => write!(f, "; did you mean `{}`?", near.escape_debug()),
             None => Ok(()),
         }
     }

@@ -57,6 +57,8 @@ struct TrackTime {
 pub(super) struct Timeline {
     lead: TrackId,
     epoch: Epoch,
+    /// When the frame arrived that the epoch starts with.
+    began: Instant,
     tracks: Vec<TrackTime>,
     /// Tracks of sources that have the leader's clock.
     believed: Vec<TrackId>,
@@ -78,7 +80,8 @@ impl Timeline {
         let epoch = Epoch { number: 0, media: LEAD_IN, wall };
         let believed = believed.iter().copied().filter(|id| *id != first.track).collect();
         let (lead, tracks_time) = (first.track, Vec::new());
-        let mut timeline = Self { lead, epoch, tracks: tracks_time, believed, end: 0, jumped: None };
+        let began = first.arrival;
+        let mut timeline = Self { lead, epoch, began, tracks: tracks_time, believed, end: 0, jumped: None };
         timeline.start(tracks, rates, first, &[(first.track, offset_of(first))]);
         timeline
     }
@@ -175,6 +178,7 @@ impl Timeline {
         let delay = delay_of(first.track).unwrap_or(0);
         let origin = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let media = self.epoch.media;
+        self.began = first.arrival;
         self.tracks = tracks
             .iter()
             .map(|track| {
@@ -216,13 +220,18 @@ impl Timeline {
         let media = self.epoch.media;
         let lead = self.tracks.iter().find(|time| time.id == self.lead);
         let now = lead.and_then(|time| time.now(frame.arrival));
+        // What came before the first frame of the leader was that much earlier.
+        let early =
+            i64::try_from(self.began.saturating_duration_since(frame.arrival).as_micros()).unwrap_or(0);
+        let early =
+            now.is_none().then(|| Ticks::new(media.micros().saturating_sub(early), Timescale::MICROS));
         let time = self.tracks.iter_mut().find(|time| time.id == frame.track)?;
         let delay = *time.delay.get_or_insert_with(|| offset_of(&frame));
         let source = frame.dts.to(Timescale::MILLIS).value.saturating_add(delay);
         let base = media.to(time.scale).value;
         // Where the clock of all of them has jumped, followers are not to go there before the leader does.
         let far = time.believed && now.is_some_and(|now| time.is_far(time.at(source, base), now));
-        if time.last.is_none() && (far || !time.begin(source, base, now)) {
+        if time.last.is_none() && (far || !time.begin(source, base, now.or(early))) {
             // A picture from before the epoch says nothing of those in it.
             time.delay =
                 time.delay.filter(|_| frame.track.kind == TrackKind::Audio || frame.track == self.lead);

@@ -122,6 +122,33 @@ fn a_configuration_that_changes_mixes_no_init_sections_and_costs_what_cannot_be_
     }
 }
 
+/// Hostile case 26: sound whose new configuration waits for a keyframe, which comes in the middle of a segment that has
+/// none of it. Segments are found by counting from the first.
+#[test]
+fn a_segment_that_ends_with_an_epoch_is_there_of_every_track() {
+    for millis in [6_500, 8_900, 9_700] {
+        let source = Source { gop: 1_000, ..Source::default() };
+        let mut stage = Stage::new();
+        let mut publisher = stage.join(source.tracks());
+        let (before, mut after) = split(source.frames(20, stage.now), 6);
+        stage.send(&mut publisher, &before, None);
+        let mut sound = source.tracks().remove(1);
+        if let CodecConfig::Audio(audio) = &mut sound.config {
+            audio.channels = 1;
+        }
+        publisher.configure(sound, stage.now);
+        let keyframe = before[0].frame.arrival + Duration::from_millis(millis);
+        let late = |one: &&mut Sent| one.frame.track == TrackId::VIDEO && one.frame.arrival >= keyframe;
+        after.iter_mut().find(late).unwrap().frame.key = true;
+        stage.send(&mut publisher, &after, None);
+        publisher.finish();
+        stage.look();
+        stage.watcher.finish(stage.generation.as_ref().unwrap());
+        stage.video().samples();
+        stage.watcher.seen[&TrackId::AUDIO].samples();
+    }
+}
+
 /// Hostile case 27: for a minute nothing comes of one track.
 #[test]
 fn a_track_that_stops_for_a_minute_leaves_gaps_and_the_other_loses_nothing() {

@@ -57,6 +57,16 @@ fn an_unknown_key_is_named_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_key_of_control_characters_forges_no_line() {
+    for text in
+        ["\"a\\nb\" = 1\n", "[\"group\".\"a\\nb\"]\nc = 1\n", "[groups.\"a\\u001b[2J\"]\nmembers = []\n"]
+    {
+        let text = sentence(of_file(text));
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+#[test]
 fn a_wrong_value_says_what_is_wanted_and_where() {
     let text = sentence(of_file("[limits.http]\nholds = \"many\"\n"));
     assert!(text.contains("`limits.http.holds` in ") && text.contains("whole number above zero"), "{text}");
