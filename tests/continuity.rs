@@ -4,6 +4,8 @@
 
 #[path = "continuity/changes.rs"]
 mod changes;
+#[path = "continuity/edges.rs"]
+mod edges;
 #[path = "continuity/kills.rs"]
 mod kills;
 #[path = "continuity/mistakes.rs"]

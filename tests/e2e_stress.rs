@@ -12,10 +12,18 @@
 
 #[path = "e2e_stress/answers.rs"]
 mod answers;
+#[path = "e2e_stress/asleep.rs"]
+mod asleep;
+#[path = "progressive/demux.rs"]
+#[allow(dead_code, reason = "shared with the tests of endless files")]
+mod demux;
 #[path = "e2e_stress/descriptors.rs"]
 mod descriptors;
 #[path = "e2e_stress/drain.rs"]
 mod drain;
+#[path = "http/film.rs"]
+#[allow(dead_code, reason = "shared with the HTTP tests")]
+mod film;
 #[path = "e2e_stress/panics.rs"]
 mod panics;
 #[path = "e2e_stress/pauses.rs"]
@@ -25,6 +33,8 @@ mod process;
 #[path = "http/rig.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod rig;
+#[path = "e2e_stress/shed.rs"]
+mod shed;
 #[path = "http/swallow.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod swallow;

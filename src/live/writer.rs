@@ -154,9 +154,12 @@ impl Writer {
         if self.packager.starved() && !self.rejoin && self.timeline.is_before(&frame, self.packager.end()) {
             return self.come_late(frame, silence, now, notices);
         }
-        if frame.track == self.timeline.lead() && !self.late.is_empty() {
-            // The leader had nothing to send: what others sent meanwhile was no later than it should be.
-            let late = std::mem::take(&mut self.late);
+        if !self.late.is_empty() {
+            // The leader had nothing to send: what others sent meanwhile was no later than it should be. Nor was what
+            // another of the same track follows in time: it comes before that.
+            let lead = self.timeline.lead();
+            let due = |late: &mut Frame| frame.track == lead || late.track == frame.track;
+            let late: Vec<Frame> = self.late.extract_if(.., due).collect();
             late.into_iter().try_for_each(|frame| self.take_in(frame, now, notices))?;
         }
         self.take_in(frame, now, notices)

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::follower::{Bounds, Cut, Follower, Next};
+use super::follower::{Bounds, Cut, Ends, Follower, Next};
 use super::geometry::{Geometry, Settings, ticks};
 use super::lane::Lane;
 use super::part::{Init, Sealed};
@@ -254,7 +254,8 @@ impl Packager {
     /// A gap of `missing` ticks, in a segment without media: players that load the parts of a segment one after
     /// the other, as hls.js does, take all of it for lost where one of them is.
     fn lead_gap(&mut self, missing: i64) {
-        if self.lead.ends_in_gap() == Some(false) {
+        let over = self.policy.over(self.segment_elapsed(), missing);
+        if over || self.lead.ends_in_gap() == Some(false) {
             self.cut(Next::Gap);
         }
         let head = self.lead_head();
@@ -288,12 +289,19 @@ impl Packager {
     fn end_epoch(&mut self, last_epoch: bool) {
         self.settle_end();
         let msn = self.msn;
-        if self.close_lead() {
+        let closed = self.close_lead().then_some(self.lead.chain).flatten();
+        if closed.is_some() {
             self.msn = msn.saturating_add(1);
         }
         for follower in &mut self.followers {
-            let limit = self.geometry.segment_limit(follower.lane.scale);
-            follower.end(msn, limit, last_epoch, self.epoch, &mut self.out);
+            let scale = follower.lane.scale;
+            let ends = Ends {
+                msn,
+                closed: closed.map(|at| Ticks::new(at, self.lead.scale).to(scale).value),
+                limit: self.geometry.segment_limit(scale),
+                last_epoch,
+            };
+            follower.end(ends, self.epoch, &mut self.out);
         }
     }
 

@@ -57,6 +57,19 @@ pub(super) struct Follower {
     bounds: Bounds,
 }
 
+/// How the leader ended an epoch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    /// Its last segment, or the one that it would have opened next.
+    pub(super) msn: u64,
+    /// Where that ended, in the follower's ticks, if there was one.
+    pub(super) closed: Option<i64>,
+    /// The longest that a segment may be.
+    pub(super) limit: i64,
+    /// Whether nothing comes after it.
+    pub(super) last_epoch: bool,
+}
+
 /// Most bytes of a follower's open part, and of its frames that wait for the leader.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -98,21 +111,17 @@ impl Follower {
         self.seal_while(epoch, out, |cut| newest.saturating_sub(cut.at) > skew);
     }
 
-    /// Ends the epoch: what is left goes into segment `msn`, the leader's last, as far as `limit` allows;
-    /// and into segments after it, when there will be none of the leader's to clash with.
-    pub(super) fn end(
-        &mut self,
-        msn: u64,
-        limit: i64,
-        last_epoch: bool,
-        epoch: Epoch,
-        out: &mut Vec<Sealed>,
-    ) {
+    /// Ends the epoch: what is left goes into the leader's last segment, as far as its limit allows; and into
+    /// segments after it, when there will be none of the leader's to clash with. Where nothing is left for a segment
+    /// that the leader has closed, a gap is.
+    pub(super) fn end(&mut self, ends: Ends, epoch: Epoch, out: &mut Vec<Sealed>) {
         self.seal_while(epoch, out, |_| true);
+        let Ends { msn, mut closed, limit, last_epoch } = ends;
         for msn in msn.. {
             let queued = self.queue.front().map(|frame| frame.dts.value);
-            let open = self.lane.segment_start();
-            let Some(start) = open.or_else(|| queued.filter(|_| last_epoch)) else { break };
+            let (open, of_leader) = (self.lane.segment_start(), closed.take());
+            let due = of_leader.map(|at| queued.map_or(at, |queued| queued.min(at)));
+            let Some(start) = open.or(due).or_else(|| queued.filter(|_| last_epoch)) else { break };
             let end = self.queue.back().map(|frame| frame.dts.value.saturating_add(1));
             let end = end.or(self.lane.chain).unwrap_or(start);
             let at = end.min(start.saturating_add(limit).saturating_sub(self.guess));

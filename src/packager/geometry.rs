@@ -95,9 +95,10 @@ impl Geometry {
     }
 
     /// Longest segment in ticks of `scale`: its EXTINF must round to the target duration or less in
-    /// every rendition, and a following track may overshoot by a frame.
+    /// every rendition, and a following track may overshoot by a frame. Where 1.5 target durations, after which the
+    /// next segment must be out, come sooner than that, sound a little behind its pictures must be able to come in.
     pub(super) fn segment_limit(&self, scale: Timescale) -> i64 {
-        let slack = Duration::from_millis(450);
+        let slack = Duration::from_millis(if self.target_duration > 1 { 450 } else { 250 });
         ticks(Duration::from_secs(self.target_duration.into()) + slack, scale)
     }
 }

@@ -119,7 +119,7 @@ impl HttpDoor {
             };
             match door.admission.admit(peer.ip()) {
                 Ok(permit) => {
-                    listen::tune_viewer(&stream);
+                    listen::tune(&stream, &door.context.limits);
                     let (door, open) = (door.clone(), open.clone());
                     tokio::spawn(async move {
                         door.greet(stream, peer.ip()).await;
@@ -134,15 +134,19 @@ impl HttpDoor {
 
     /// Shakes hands where that is asked for, and begins the conversation.
     async fn greet(&self, stream: TcpStream, address: IpAddr) {
+        let Some(tls) = &self.tls else { return self.welcome(stream, address).await };
+        // On the heap: others need not carry room for it.
+        Box::pin(self.shake(tls, stream, Peer::new(address, Vitals::new(Clock::mono())))).await;
+    }
+
+    /// Begins the conversation on any plain connection.
+    pub(super) async fn welcome<S>(&self, stream: S, address: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let vitals = Vitals::new(Clock::mono());
-        match &self.tls {
-            None => {
-                let stream = Metered::new(stream, vitals.clone());
-                self.converse(stream, Peer::new(address, vitals)).await;
-            }
-            // On the heap: others need not carry room for it.
-            Some(tls) => Box::pin(self.shake(tls, stream, Peer::new(address, vitals))).await,
-        }
+        let stream = Metered::new(stream, vitals.clone());
+        self.converse(stream, Peer::new(address, vitals)).await;
     }
 
     async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer) {

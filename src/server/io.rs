@@ -15,23 +15,22 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::vitals::Vitals;
 
 /// Bytes taken from the socket at once: request heads are small.
 const READ: usize = 4 * 1024;
 
-/// A TCP stream whose writes are watched.
+/// A socket whose writes are watched.
 #[derive(Debug)]
-pub(super) struct Metered {
-    stream: TcpStream,
+pub(super) struct Metered<S> {
+    stream: S,
     vitals: Arc<Vitals>,
 }
 
-impl Metered {
+impl<S> Metered<S> {
     /// Watches the writes of `stream`.
-    pub(super) fn new(stream: TcpStream, vitals: Arc<Vitals>) -> Self {
+    pub(super) fn new(stream: S, vitals: Arc<Vitals>) -> Self {
         Self { stream, vitals }
     }
 
@@ -45,7 +44,7 @@ impl Metered {
     }
 }
 
-impl AsyncRead for Metered {
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -55,7 +54,7 @@ impl AsyncRead for Metered {
     }
 }
 
-impl AsyncWrite for Metered {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.wrote(result)

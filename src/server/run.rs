@@ -252,7 +252,7 @@ impl Secure {
 
 /// Ends everything in order, within `bound`; whether it came to that. `published` closes with the last encoder's
 /// connection, `closed` with the last viewer's.
-async fn wind_down(
+pub(super) async fn wind_down(
     context: &Context,
     bound: Duration,
     mut published: mpsc::Receiver<()>,
@@ -283,7 +283,7 @@ async fn tend(context: Arc<Context>, notify: Arc<Notify>) {
 }
 
 /// Forgets what ended long ago.
-async fn sweep(context: Arc<Context>) {
+pub(super) async fn sweep(context: Arc<Context>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         context.registry.sweep(Clock::mono());
@@ -293,7 +293,7 @@ async fn sweep(context: Arc<Context>) {
 
 /// Keeps up the playlists of streams whose publisher is gone, until it is back or their grace is over. That it gets round
 /// shows that streams can be looked at and tasks run, which is what a watchdog wants to know.
-async fn keep(context: Arc<Context>, notify: Arc<Notify>) {
+pub(super) async fn keep(context: Arc<Context>, notify: Arc<Notify>) {
     let mut told = None;
     loop {
         let now = Clock::mono();
@@ -304,7 +304,7 @@ async fn keep(context: Arc<Context>, notify: Arc<Notify>) {
 }
 
 /// The settings of the rooms that package and keep.
-fn live(settings: &Settings) -> live::Settings {
+pub(super) fn live(settings: &Settings) -> live::Settings {
     let part = settings.part_target();
     let defaults = packager::Settings::default();
     live::Settings {

@@ -1,0 +1,110 @@
+//! Indoors: a house without listeners: whoever holds it brings the connections.
+//!
+//! What runs is what runs behind sockets: the same drivers, bounds and end. It is for programs that accept by ways of
+//! their own, and for simulations, whose runtime's clock stands still between two events.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::control::{Access, Metrics, Settings};
+use crate::live::Registry;
+
+use super::admission::Admission;
+use super::contain::{One, forever};
+use super::context::Context;
+use super::http::HttpDoor;
+use super::routes;
+use super::rtmp;
+use super::run::{keep, live, sweep, wind_down};
+
+/// A server that listens nowhere. Nothing is stored: its streams are those of its settings, and how much memory the
+/// process has left is the business of whoever holds it.
+pub struct Indoors {
+    context: Arc<Context>,
+    encoders: Arc<Admission>,
+    viewers: Arc<Admission>,
+    door: Arc<HttpDoor>,
+    publishing: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    open: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    tending: JoinHandle<()>,
+}
+
+impl Indoors {
+    /// One that is ready to serve, on the runtime it is made on.
+    pub fn new(settings: Settings) -> Self {
+        let access = Access::new(settings.streams.clone(), settings.open_publish);
+        let registry = Registry::new(live(&settings));
+        let context = Arc::new(Context::new(access, registry, settings));
+        let limits = &context.limits.rtmp;
+        let encoders = Admission::new(limits.connections, limits.connections_per_address);
+        let limits = &context.limits.http;
+        let viewers = Admission::new(limits.connections, limits.connections_per_address);
+        context.crowding.watch([encoders.clone(), viewers.clone()]);
+        let door = HttpDoor::new(routes::public(context.clone()), context.clone(), viewers.clone()).playing();
+        let tended = context.clone();
+        let tending = tokio::spawn(async move {
+            tokio::join!(forever(|| sweep(tended.clone())), forever(|| keep(tended.clone(), Arc::default())));
+        });
+        Self {
+            context,
+            encoders,
+            viewers,
+            door: Arc::new(door),
+            publishing: mpsc::channel(1),
+            open: mpsc::channel(1),
+            tending,
+        }
+    }
+
+    /// Takes an encoder's connection, or that of a player of RTMP. Whether there is room for it.
+    pub fn encoder<S>(&self, stream: S, peer: SocketAddr) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ok(permit) = self.encoders.admit(peer.ip()) else { return false };
+        let (context, open) = (self.context.clone(), self.publishing.0.clone());
+        tokio::spawn(async move {
+            let counted = One::more(&context.metrics.rtmp_connections);
+            rtmp::converse(stream, peer, &context).await;
+            drop((counted, permit, open));
+        });
+        true
+    }
+
+    /// Takes a connection that speaks HTTP. Whether there is room for it.
+    pub fn viewer<S>(&self, stream: S, address: IpAddr) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ok(permit) = self.viewers.admit(address) else { return false };
+        let (door, open) = (self.door.clone(), self.open.0.clone());
+        tokio::spawn(async move {
+            door.welcome(stream, address).await;
+            drop((permit, open));
+        });
+        true
+    }
+
+    /// Who is live.
+    pub fn registry(&self) -> &Registry {
+        &self.context.registry
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.context.metrics
+    }
+
+    /// Ends everything in order, within the configured time; whether it came to that.
+    pub async fn close(self) -> bool {
+        let Self { context, door, publishing, open, tending, .. } = self;
+        drop((publishing.0, open.0, door));
+        let drained = wind_down(&context, context.settings.drain, publishing.1, open.1).await;
+        tending.abort();
+        drained
+    }
+}
