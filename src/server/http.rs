@@ -28,14 +28,14 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 use tower::util::Oneshot;
 
-use crate::control::Limit;
-use crate::media::HttpLimits;
+use crate::media::{HttpLimits, Limit};
 
 use super::admission::{Admission, Full};
 use super::body::{Pace, Payload, Tracked};
 use super::clock::Clock;
 use super::contain::One;
 use super::context::{Context, Drain};
+use super::h2_limits::limit_of;
 use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::obs;
@@ -129,8 +129,8 @@ impl HttpDoor {
                         drop((permit, open));
                     });
                 }
-                Err(Full::Total) => door.context.metrics.limit(Limit::HttpConnections),
-                Err(Full::Address) => door.context.metrics.limit(Limit::HttpConnectionsPerAddress),
+                Err(Full::Total) => door.context.hit(Limit::HttpConnections, peer.ip()),
+                Err(Full::Address) => door.context.hit(Limit::HttpConnectionsPerAddress, peer.ip()),
             }
         }
         drop(listener);
@@ -171,7 +171,7 @@ impl HttpDoor {
     {
         let context = &self.context;
         let _counted = One::more(&context.metrics.http_connections);
-        let (vitals, after) = (peer.vitals.clone(), peer.after.clone());
+        let (vitals, after, address) = (peer.vitals.clone(), peer.after.clone(), peer.address);
         let mut io = WatchedIo::new(stream, vitals.clone());
         let limits = &context.limits.http;
         let opened = {
@@ -189,14 +189,16 @@ impl HttpDoor {
                 until_due(drained(connection, watcher, context.drain()), &vitals, limits).await
             }
             Ok(Ok(true)) => {
+                let (context, address) = (Arc::clone(context), peer.address);
+                let io = io.refusing(move |limit| context.hit(limit, address));
                 let connection = self.http2.serve_connection(io, self.service(peer));
                 until_due(watched(connection, watcher), &vitals, limits).await
             }
-            Ok(Err(_)) => Ok(()),
+            Ok(Err(_)) => Ok(None),
             Err(limit) => Err(limit),
         };
-        if let Err(limit) = ended {
-            context.metrics.limit(limit);
+        if let Ok(Some(limit)) | Err(limit) = ended {
+            context.hit(limit, address);
         }
         let after = after.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(after) = after {
@@ -238,12 +240,13 @@ impl HttpDoor {
 }
 
 /// On the heap, where it is once: the futures around it would each keep room for it.
-fn watched<C: GracefulConnection>(connection: C, watcher: Watcher) -> Pin<Box<impl Future<Output = ()>>> {
+fn watched<C: GracefulConnection<Error = hyper::Error>>(
+    connection: C,
+    watcher: Watcher,
+) -> Pin<Box<impl Future<Output = Option<Limit>>>> {
     let connection = watcher.watch(connection);
-    Box::pin(async move {
-        // Why a connection ended is its peer's business: what we do about it has its own measures.
-        let _ = connection.await;
-    })
+    // Why else a connection ended is its peer's business.
+    Box::pin(async move { connection.await.err().and_then(|error| limit_of(&error)) })
 }
 
 /// The same for HTTP/1, which another protocol may follow: the watcher does not know that kind.
@@ -251,22 +254,26 @@ fn drained<S, B>(
     mut connection: http1::UpgradeableConnection<WatchedIo<S>, B>,
     watcher: Watcher,
     mut drain: Drain,
-) -> Pin<Box<impl Future<Output = ()>>>
+) -> Pin<Box<impl Future<Output = Option<Limit>>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: HttpService<Incoming, ResBody = Tracked<Payload>, Error: Into<BoxError>>,
 {
     Box::pin(async move {
         let ended = tokio::select! {
-            _ = &mut connection => true,
-            () = drain.publishers_finished() => false,
+            ended = &mut connection => Some(ended),
+            () = drain.publishers_finished() => None,
         };
-        if !ended {
-            Pin::new(&mut connection).graceful_shutdown();
-            let _ = connection.await;
-        }
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                Pin::new(&mut connection).graceful_shutdown();
+                connection.await
+            }
+        };
         // It is waited for until here.
         drop(watcher);
+        ended.err().and_then(|error| limit_of(&error))
     })
 }
 
@@ -331,9 +338,7 @@ impl Work {
             false => screen::screen(&head, &context.limits.http, most),
         };
         if let Err(refusal) = screened {
-            if refusal.is_of_size() {
-                context.metrics.limit(Limit::RequestSize);
-            }
+            refusal.limit().into_iter().for_each(|limit| context.hit(limit, peer.address));
             return Self::Done(refusal.response(head.version).map(Payload::Page));
         }
         let endless = if playing { progressive::take(context, &mut head, peer) } else { None };
@@ -361,7 +366,8 @@ fn builders(limits: &HttpLimits) -> (http1::Builder, http2::Builder<TokioExecuto
     http1
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .max_headers(limits.headers)
+        // Those past the limit are counted and refused by us, but for floods of them.
+        .max_headers(limits.headers.saturating_mul(4))
         .max_buf_size(BUFFER)
         .keep_alive(true)
         .half_close(false)

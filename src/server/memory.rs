@@ -52,6 +52,7 @@ pub(super) async fn watch(context: Arc<Context>) {
             registry.find(stream).is_some_and(|found| found.id().as_str() == id && !found.ended())
         };
         viewers.history.look(goes_on, now.wall);
+        audience.bounds.tell(now.mono);
     }
 }
 

@@ -19,6 +19,7 @@ mod error;
 mod first_run;
 mod gate;
 mod groups;
+mod h2_limits;
 mod health;
 mod hold;
 mod http;

@@ -14,9 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::control::Limit;
 use crate::live::{self, Calls, Ouster};
-use crate::media::Now;
+use crate::media::{Limit, Limits, Now};
 use crate::rtmp::{CloseReason, Error, Output, PlayRequest, Rejection, Session};
 
 use super::admission::{Admission, Full};
@@ -68,8 +67,8 @@ pub(super) async fn serve(
                     drop((counted, permit, open));
                 });
             }
-            Err(Full::Total) => context.metrics.limit(Limit::RtmpConnections),
-            Err(Full::Address) => context.metrics.limit(Limit::RtmpConnectionsPerAddress),
+            Err(Full::Total) => context.hit(Limit::RtmpConnections, peer),
+            Err(Full::Address) => context.hit(Limit::RtmpConnectionsPerAddress, peer),
         }
     }
 }
@@ -82,7 +81,7 @@ pub(super) enum End {
     #[error("{}", reason(*.0))]
     Closed(CloseReason),
     #[error("the peer does not read what it is sent")]
-    Deaf,
+    Deaf(Limit),
     /// It goes on as a play.
     #[error("it plays")]
     Plays,
@@ -90,6 +89,17 @@ pub(super) enum End {
     Session(#[from] Error),
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl End {
+    /// Which limit it ended at, if it was one.
+    fn limit(&self, limits: &Limits) -> Option<Limit> {
+        match self {
+            Self::Session(error) => error.limit(&limits.rtmp),
+            Self::Deaf(limit) => Some(*limit),
+            Self::Hangup | Self::Closed(_) | Self::Plays | Self::Io(_) => None,
+        }
+    }
 }
 
 /// Shakes hands where that is asked for, and begins the conversation.
@@ -128,10 +138,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     if let Some(request) = driver.play.take() {
         end = Player::new(context, &mut driver.session).run(*request, peer, &mut stream).await;
     }
-    match &end {
-        End::Session(_) => context.metrics.limit(Limit::Rtmp),
-        End::Deaf => context.metrics.limit(Limit::RtmpOutbound),
-        End::Hangup | End::Closed(_) | End::Plays | End::Io(_) => {}
+    match end.limit(&context.limits) {
+        Some(limit) => context.hit(limit, peer),
+        None if matches!(end, End::Session(_)) => drop(context.metrics.rtmp_errors.inc()),
+        None => {}
     }
     match driver.intake.take() {
         // It did not say that it was done: it may be back.
@@ -374,6 +384,7 @@ impl<'a> Driver<'a> {
 
     /// Ends a publish that cannot go on.
     fn fail(&mut self, error: &live::Error) {
+        error.limit().into_iter().for_each(|limit| self.context.hit(limit, self.peer));
         self.session.finish(&Rejection::failed(error.to_string()));
         self.intake.take().into_iter().for_each(|intake| intake.finish(error));
     }
@@ -383,7 +394,7 @@ impl<'a> Driver<'a> {
         self.outbound.push_back(bytes);
         if self.queued > self.context.limits.rtmp.outbound {
             self.outbound.clear();
-            self.close(End::Deaf);
+            self.close(End::Deaf(Limit::RtmpOutbound));
         }
     }
 

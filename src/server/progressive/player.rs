@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::control::{Denied, Protocol, ViewerRequest};
 use crate::live::Reason;
-use crate::media::StreamName;
+use crate::media::{Limit, StreamName};
 use crate::progressive::Format;
 use crate::rtmp::{Codecs, Output, PlayRequest, Rejection, Session};
 
@@ -100,7 +100,7 @@ impl<'a> Player<'a> {
                 self.reader = Some(reader);
             }
             Err(denied) => {
-                self.context.metrics.audience.refused(&denied);
+                self.context.refused(&denied, peer);
                 tracing::debug!(%peer, reason = %denied, "play_refused");
                 let code = denied.status().play;
                 self.session.reject(&Rejection { code, description: denied.to_string() });
@@ -272,7 +272,7 @@ impl<'a> Player<'a> {
             let stuck = now >= self.moved + self.patience();
             if stuck || now >= self.filled + BATCH_TIME {
                 self.leave(if stuck { Reason::WriteTimeout } else { Reason::SlowClientLagged });
-                return Some(End::Deaf);
+                return Some(End::Deaf(Limit::RingBlocked));
             }
         }
         if self.session.deadline().is_some_and(|at| at <= now)
@@ -303,7 +303,7 @@ impl<'a> Player<'a> {
                     self.talk.push_back(bytes);
                     if self.talked > self.context.limits.rtmp.outbound {
                         self.talk.clear();
-                        self.close(End::Deaf);
+                        self.close(End::Deaf(Limit::RtmpOutbound));
                     }
                 }
                 Output::Stopped => self.leave(Reason::ClientClosed),
