@@ -61,6 +61,8 @@ pub(super) struct Writer {
     playable: bool,
     told_long_gop: bool,
     told_cues: bool,
+    /// Tracks whose frames find no room.
+    choked: Vec<TrackId>,
     /// Limits that cut something short.
     hits: Hits,
 }
@@ -121,6 +123,7 @@ impl Writer {
             playable: false,
             told_long_gop: false,
             told_cues: false,
+            choked: Vec::new(),
             hits: Hits::default(),
         })
     }
@@ -221,6 +224,9 @@ impl Writer {
             return Ok(());
         }
         let Some(frame) = self.timeline.place(frame) else { return Ok(()) };
+        if self.chokes(&frame) {
+            return Ok(());
+        }
         let (timeline, tracks) = (&self.timeline, &self.tracks);
         self.moments.keep(timeline.in_order(&frame), timeline.epoch().number, timeline.lead(), tracks);
         self.packager.push(frame)?;
@@ -230,8 +236,26 @@ impl Writer {
         }
         self.take_sealed(now.mono);
         notices.extend(self.astray.drain(..).map(Notice::Misaligned));
-        let overfull = self.rings.iter().find_map(|ring| Some((ring.id(), ring.overfull()?)));
+        let lead = self.timeline.lead();
+        let lead = self.rings.iter().find(|ring| ring.id() == lead);
+        let overfull = lead.and_then(|ring| Some((ring.id(), ring.overfull()?)));
         overfull.map_or(Ok(()), |(track, (bytes, most))| Err(Error::TooMuch { track, bytes, most }))
+    }
+
+    /// Whether there is no room for the frame of a track that does not lead: what playlists must list of it is more
+    /// than there may be. Its next keyframe goes on where there is room again.
+    fn chokes(&mut self, frame: &Frame) -> bool {
+        let ring = self.rings.iter().find(|ring| ring.id() == frame.track);
+        let over = frame.track != self.timeline.lead() && ring.is_some_and(|ring| ring.overfull().is_some());
+        if over {
+            self.hits.add(Limit::RingBytes);
+        }
+        if over && !self.choked.contains(&frame.track) {
+            self.choked.push(frame.track);
+        } else if !over && frame.key && !self.choked.is_empty() {
+            self.choked.retain(|track| *track != frame.track);
+        }
+        self.choked.contains(&frame.track)
     }
 
     fn begin_epoch(&mut self, first: &Frame, now: Now, notices: &mut Vec<Notice>) -> Result<(), Error> {

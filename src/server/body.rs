@@ -21,7 +21,7 @@ use super::progressive::LiveBody;
 use super::vitals::InFlight;
 
 /// One DATA frame of the default size (RFC 9113 §4.2).
-const H2_SLICE: usize = 16 * 1024;
+pub(super) const H2_SLICE: usize = 16 * 1024;
 
 /// A rope being sent. Its length is known, so it goes out with Content-Length.
 #[derive(Debug)]

@@ -47,9 +47,9 @@ use super::vitals::Vitals;
 
 /// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
 /// the memory behind it, and it is also how much of a response one flush takes.
-const BUFFER: usize = 64 * 1024;
+pub(super) const BUFFER: usize = 64 * 1024;
 /// HTTP/2 flow control for what we receive, which is never a body.
-const H2_WINDOW: u32 = 64 * 1024;
+pub(super) const H2_WINDOW: u32 = 64 * 1024;
 /// Streams a peer may make us reset before the connection is closed (CVE-2025-8671).
 const H2_LOCAL_RESETS: usize = 200;
 /// How late a stalled HTTP/2 body may be noticed: its progress does not wake the connection.

@@ -8,6 +8,7 @@
 mod admission;
 mod api;
 mod body;
+mod ceiling;
 mod clock;
 mod contain;
 mod context;
@@ -49,9 +50,11 @@ mod unasked;
 mod vitals;
 pub mod web;
 
+pub use self::ceiling::Ceiling;
 pub use self::clock::Clock;
 pub use self::error::Error;
 pub use self::log::start as start_log;
+pub use self::memory::words as memory_words;
 pub use self::run::{Addresses, House, run};
 pub use self::shutdown::on_signal;
 pub use self::tls::{Identity, TlsError, TrustError, identity};

@@ -33,7 +33,7 @@ use super::tls::Handshake;
 pub(super) const EARLY_READ: usize = 4 * 1024;
 /// Read at once from a publisher: most frames whole. It is memory of every publish, and a keyframe's few more
 /// reads are nothing beside it.
-const READ: usize = 32 * 1024;
+pub(super) const READ: usize = 32 * 1024;
 /// What a peer is told when the server drains.
 pub(super) const STOPPING: &str = "the server is stopping";
 /// What an encoder is told whose stream another one takes over.

@@ -147,6 +147,7 @@ impl House {
     /// streams ended, held requests answered, connections closed, all within the configured time.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure } = self;
+        memory::forecast(&settings);
         let (publishing, published) = mpsc::channel::<()>(1);
         let budget = Budget::claim();
         let limits = &context.limits.rtmp;
