@@ -40,8 +40,12 @@ mod ingest;
 mod kicked;
 #[path = "http/ladder.rs"]
 mod ladder;
+#[path = "http/limits.rs"]
+mod limits;
 #[path = "http/obs.rs"]
 mod obs;
+#[path = "limits/places.rs"]
+mod places;
 #[path = "http/playback.rs"]
 mod playback;
 #[path = "http/progressive.rs"]

@@ -5,6 +5,7 @@
 //! Time: read here, in `clock.rs`, and handed to every other room.  Memory: connections are permitted by count; each
 //! costs at most its buffers in `RtmpLimits` and `HttpLimits`.  Spec: RFC 9112, RFC 9113, RFC 8446.
 
+mod account;
 mod admission;
 mod api;
 mod body;

@@ -18,6 +18,7 @@ use crate::live::{self, Calls, Ouster};
 use crate::media::{Limit, Limits, Now};
 use crate::rtmp::{CloseReason, Error, Output, PlayRequest, Rejection, Session};
 
+use super::account::Account;
 use super::admission::{Admission, Full};
 use super::clock::Clock;
 use super::contain::One;
@@ -107,11 +108,12 @@ async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, cont
     let Some(tls) = tls else { return converse(stream, peer, context).await };
     let mut drain = context.drain();
     let shaken = tokio::select! {
-        shaken = tls.shake(stream, peer.ip(), |stream| stream, &context.metrics) => shaken,
+        // On the heap, as what follows: plain connections need not carry room for it.
+        shaken = Box::pin(tls.shake(stream, peer.ip(), |stream| stream, &context.metrics)) => shaken,
         () = drain.started() => None,
     };
     if let Some(stream) = shaken {
-        converse(stream, peer, context).await;
+        Box::pin(converse(stream, peer, context)).await;
     }
 }
 
@@ -136,7 +138,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let mut driver = Driver::new(peer, context);
     let mut end = driver.run(&mut stream).await;
     if let Some(request) = driver.play.take() {
-        end = Player::new(context, &mut driver.session).run(*request, peer, &mut stream).await;
+        driver.account.set(0);
+        // On the heap: encoders, and whoever says nothing, need not carry room for it.
+        end = Box::pin(Player::new(context, &mut driver.session).run(*request, peer, &mut stream)).await;
     }
     match end.limit(&context.limits) {
         Some(limit) => context.hit(limit, peer),
@@ -157,7 +161,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 /// Lets the peer read the last status: closing with its bytes unread would reset the connection.
 async fn farewell(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     stream.shutdown().await?;
-    let mut sink = [0; EARLY_READ];
+    let mut sink = [0; 512];
     while stream.read(&mut sink).await? > 0 {}
     Ok(())
 }
@@ -185,6 +189,7 @@ struct Driver<'a> {
     caller: Caller,
     outbound: VecDeque<Bytes>,
     queued: usize,
+    account: Account,
     /// Whether something was written that may not have reached the socket yet.
     unflushed: bool,
     /// Why it ends, once what is queued is written, and by when that must be done.
@@ -206,6 +211,7 @@ impl<'a> Driver<'a> {
             caller: Caller::default(),
             outbound,
             queued: 0,
+            account: Account::new(&context.metrics.outputs.held_by_rtmp()),
             unflushed: false,
             end: None,
         }
@@ -230,6 +236,7 @@ impl<'a> Driver<'a> {
                 buffer.resize(READ, 0);
                 (ouster, calls) = (intake.ouster(), intake.calls());
             }
+            self.account.set(buffer.len().saturating_add(self.queued).saturating_add(self.session.held()));
             // Deadlines mostly move away: a timer that fires early costs a look, moving it costs at every read.
             let due = self.due(now.mono);
             if sleep.is_elapsed() || due < sleep.deadline().into_std() {
