@@ -1,22 +1,25 @@
 //! What HTTP/2 refuses by itself: its library tells nobody, but what it sends and how its connection ends do.
 
-use std::error::Error as _;
-
 use crate::media::Limit;
 
 /// Bytes of a frame's header (RFC 9113 §4.1).
 const HEAD: usize = 9;
 /// Those, and the error code of a stream that is reset (§6.4).
 const RESET: usize = HEAD + 4;
+/// Those, and the last stream, the error code and enough of the words of a connection's end to tell them (§6.8).
+const MOST: usize = HEAD + 8 + 12;
 const HEADERS_FRAME: u8 = 1;
 const RESET_FRAME: u8 = 3;
+const GOAWAY_FRAME: u8 = 7;
 const PROTOCOL_ERROR: u32 = 1;
 const REFUSED_STREAM: u32 = 7;
+const COMPRESSION_ERROR: u32 = 9;
+const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// Reads the headers of the frames that we send, and passes over the rest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SentFrames {
-    seen: [u8; RESET],
+    seen: [u8; MOST],
     len: usize,
     /// Bytes of the frame under way that say nothing.
     skip: usize,
@@ -25,42 +28,53 @@ pub(super) struct SentFrames {
 }
 
 impl SentFrames {
-    /// These bytes were sent; `hit` is called for each stream that was refused for a limit.
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self { seen: [0; MOST], len: 0, skip: 0, answered: 0 }
+    }
+
+    /// These bytes were sent; `hit` is called for each stream or connection that was refused for a limit.
     pub(super) fn sent(&mut self, mut bytes: &[u8], mut hit: impl FnMut(Limit)) {
         while !bytes.is_empty() {
             let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
+            self.skip = self.skip.saturating_sub(skipped);
             bytes = bytes.get(skipped..).unwrap_or_default();
-            let wanted = if self.kind() == Some(RESET_FRAME) { RESET } else { HEAD };
-            let fresh = bytes.len().min(wanted.saturating_sub(self.len));
-            let (new, rest) = bytes.split_at(fresh);
-            if let Some(room) = self.seen.get_mut(self.len..self.len.saturating_add(fresh)) {
+            let (new, rest) = bytes.split_at(bytes.len().min(self.wanted().saturating_sub(self.len)));
+            if let Some(room) = self.seen.get_mut(self.len..self.len.saturating_add(new.len())) {
                 room.copy_from_slice(new);
             }
-            (self.len, bytes) = (self.len.saturating_add(fresh), rest);
-            let whole = self.len == RESET || (self.len == HEAD && self.kind() != Some(RESET_FRAME));
-            if whole {
+            (self.len, bytes) = (self.len.saturating_add(new.len()), rest);
+            if self.len > 0 && self.len == self.wanted() {
                 self.judge().into_iter().for_each(&mut hit);
             }
         }
     }
 
-    /// The type of the frame under way, once it is known.
-    fn kind(&self) -> Option<u8> {
-        (self.len >= HEAD).then(|| self.seen[3])
+    /// How much of the frame under way is looked at, as far as that is known.
+    fn wanted(&self) -> usize {
+        match self.seen.get(3).filter(|_| self.len >= HEAD) {
+            Some(&RESET_FRAME) => RESET,
+            Some(&GOAWAY_FRAME) => HEAD.saturating_add(self.length()).min(MOST),
+            _ => HEAD,
+        }
     }
 
-    /// What the frame says whose header is there; the rest of it is passed over.
+    /// Length of the frame's payload.
+    fn length(&self) -> usize {
+        (self.number(0) >> 8) as usize
+    }
+
+    fn number(&self, at: usize) -> u32 {
+        let bytes = self.seen.get(at..at.saturating_add(4)).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_be_bytes)
+    }
+
+    /// What the frame says, of which enough is there; the rest of it is passed over.
     fn judge(&mut self) -> Option<Limit> {
-        let number = |at: usize| {
-            let bytes = self.seen.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-            bytes.map_or(0, u32::from_be_bytes)
-        };
-        let (length, stream, code) = (number(0) >> 8, number(5), number(HEAD));
-        let kind = self.kind();
-        let told = self.len.saturating_sub(HEAD);
-        (self.skip, self.len) = ((length as usize).saturating_sub(told), 0);
-        match (kind, code) {
+        let (stream, len) = (self.number(5), std::mem::take(&mut self.len));
+        self.skip = self.length().saturating_sub(len.saturating_sub(HEAD));
+        let kind = self.seen.get(3).copied();
+        match (kind, self.number(HEAD)) {
             (Some(HEADERS_FRAME), _) => {
                 self.answered = stream;
                 None
@@ -68,6 +82,23 @@ impl SentFrames {
             (Some(RESET_FRAME), REFUSED_STREAM) => Some(Limit::HttpH2Streams),
             // It answers 431 and resets the stream; other malformed requests get no answer.
             (Some(RESET_FRAME), PROTOCOL_ERROR) if stream == self.answered => Some(Limit::HttpH2HeaderList),
+            (Some(GOAWAY_FRAME), _) => self.farewell(self.seen.get(HEAD + 8..len).unwrap_or_default()),
+            _ => None,
+        }
+    }
+
+    /// Why a connection is ended, by the words that the library gives.
+    fn farewell(&self, words: &[u8]) -> Option<Limit> {
+        let begins = |with: &str| words.starts_with(with.as_bytes());
+        match self.number(HEAD + 4) {
+            COMPRESSION_ERROR => Some(Limit::HttpH2HeaderList),
+            ENHANCE_YOUR_CALM if begins("header_list") || begins("too_many_con") => {
+                Some(Limit::HttpH2HeaderList)
+            }
+            ENHANCE_YOUR_CALM if begins("too_many_res") || begins("too_many_int") => {
+                Some(Limit::HttpH2PendingResets)
+            }
+            ENHANCE_YOUR_CALM => Some(Limit::HttpH2Unasked),
             _ => None,
         }
     }
@@ -78,20 +109,7 @@ pub(super) fn limit_of(error: &hyper::Error) -> Option<Limit> {
     if error.is_parse_too_large() {
         return Some(Limit::HttpHead);
     }
-    if error.is_timeout() {
-        return Some(Limit::HttpH2Ping);
-    }
-    let text = error.source()?.to_string();
-    let says = |words: &str| text.contains(words);
-    if !says("detected") {
-        None
-    } else if says("too_many_resets") || says("too_many_internal_resets") {
-        Some(Limit::HttpH2PendingResets)
-    } else if says("header_list_way_too_large") || says("too_many_continuations") || says("compression") {
-        Some(Limit::HttpH2HeaderList)
-    } else {
-        None
-    }
+    error.is_timeout().then_some(Limit::HttpH2Ping)
 }
 
 #[cfg(test)]
@@ -117,12 +135,18 @@ mod tests {
             reset(9, 8),
             frame(4, 0, &[]),
             reset(11, REFUSED_STREAM),
+            frame(GOAWAY_FRAME, 0, &[0; 8]),
+            frame(GOAWAY_FRAME, 0, &[&[0, 0, 0, 9, 0, 0, 0, 11][..], b"too_many_resets"].concat()),
+            frame(GOAWAY_FRAME, 0, &[&[0, 0, 0, 9, 0, 0, 0, 11][..], b"header_list_way_too_large"].concat()),
+            reset(13, REFUSED_STREAM),
         ]
         .concat();
         for cut in [1, 2, 3, 7, 9, 13, 1_000, usize::MAX] {
-            let (mut frames, mut hits) = (SentFrames::default(), Vec::new());
+            let (mut frames, mut hits) = (SentFrames::new(), Vec::new());
             sent.chunks(cut.min(sent.len())).for_each(|piece| frames.sent(piece, |limit| hits.push(limit)));
-            assert_eq!(hits, [Limit::HttpH2Streams, Limit::HttpH2HeaderList, Limit::HttpH2Streams], "{cut}");
+            let refused = [Limit::HttpH2Streams, Limit::HttpH2HeaderList, Limit::HttpH2Streams];
+            let ended = [Limit::HttpH2PendingResets, Limit::HttpH2HeaderList, Limit::HttpH2Streams];
+            assert_eq!(hits, [refused, ended].concat(), "{cut}");
         }
     }
 }

@@ -113,7 +113,7 @@ impl<S> WatchedIo<S> {
 
     /// The same, of HTTP/2: `hit` is called for what is refused for a limit.
     pub(super) fn refusing(self, hit: impl Fn(Limit) + Send + 'static) -> Self {
-        Self { sent: Some(Box::new(Refusals(SentFrames::default(), Box::new(hit)))), ..self }
+        Self { sent: Some(Box::new(Refusals(SentFrames::new(), Box::new(hit)))), ..self }
     }
 
     fn sent<'a>(&mut self, runs: impl Iterator<Item = &'a [u8]>, mut count: usize) {

@@ -66,7 +66,6 @@ pub(crate) fn place(limit: Limit) -> Place {
         | L::HttpHeadTime
         | L::HttpIdle
         | L::HttpWriteStall
-        | L::HttpBodyTime
         | L::HttpH2Streams
         | L::HttpH2HeaderList
         | L::HttpH2PendingResets
@@ -76,6 +75,7 @@ pub(crate) fn place(limit: Limit) -> Place {
         | L::HttpHolds
         | L::HttpConnections
         | L::HoldTime => Place::Sockets,
+        L::HttpBodyTime => Place::Test("a_stream_that_is_read_in_crumbs_is_reset_and_the_others_go_on"),
         L::HttpH2SendBuffer => Place::Test("a_stream_whose_window_stays_shut_is_given_up"),
         L::RtmpConnectionsPerAddress | L::HttpConnectionsPerAddress | L::HttpHoldsPerAddress => {
             Place::Test("a_permit_makes_room_when_it_is_dropped")
