@@ -319,13 +319,14 @@ fn check(settings: &Settings) -> Result<(), server::Error> {
     };
     print(format!(
         "configuration is valid\nrtmp      {}\nhttp      {}\nadmin     {}\n{secure}data      {}\nstreams   {publish}\n{groups}\
-         part      {part}\nsegment   {:?}\nwindow    {:?}\n",
+         part      {part}\nsegment   {:?}\nwindow    {:?}\nmemory    {}\n",
         settings.listen.rtmp,
         settings.listen.http,
         settings.listen.admin,
         settings.data.display(),
         settings.segment,
         settings.window,
+        server::memory_words(settings),
     ))
 }
 

@@ -40,10 +40,14 @@ mod ingest;
 mod kicked;
 #[path = "http/ladder.rs"]
 mod ladder;
+#[path = "http/limits.rs"]
+mod limits;
 #[path = "http/newcomers.rs"]
 mod newcomers;
 #[path = "http/obs.rs"]
 mod obs;
+#[path = "limits/places.rs"]
+mod places;
 #[path = "http/playback.rs"]
 mod playback;
 #[path = "http/progressive.rs"]

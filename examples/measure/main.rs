@@ -9,6 +9,7 @@
 )]
 
 mod crowd;
+mod hostile;
 mod http;
 mod latency;
 mod load;
@@ -48,6 +49,8 @@ enum What {
     Progressive(progressive::Options),
     /// Processor time and memory of a process while publishers send to it.
     Load(load::Options),
+    /// Memory and processor time of a process while peers do their worst to it.
+    Hostile(hostile::Options),
     /// From the start of a program to its port being open.
     Start(start::Options),
 }
@@ -70,6 +73,7 @@ fn main() -> Result<(), Fault> {
         What::Crowd(options) => crowd::run(options),
         What::Progressive(options) => progressive::run(options),
         What::Load(options) => load::run(options),
+        What::Hostile(options) => hostile::run(&options),
         What::Start(options) => start::run(&options),
     }
 }

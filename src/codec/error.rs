@@ -1,5 +1,7 @@
 //! Error: why a configuration record or a frame is refused. The blame is always the peer's.
 
+use crate::media::Limit;
+
 /// What is wrong, and with which field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -58,4 +60,29 @@ pub enum Error {
     /// Cropping that leaves no picture.
     #[error("cropping leaves nothing of the picture")]
     Crop,
+}
+
+impl Error {
+    /// Which limit was run into, if it was one: the fields are named where the limits are held.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Picture { .. } => Some(Limit::CodecMacroblocks),
+            Self::TooLong { field, .. } => match *field {
+                "SPS" | "AV1 sequence header" => Some(Limit::CodecSps),
+                "splice section" | "OBU size" => None,
+                _ => Some(Limit::CodecConfig),
+            },
+            Self::TooMany { field, .. } => match *field {
+                "SPS" | "VPS" => Some(Limit::CodecSpsCount),
+                "PPS" | "NAL units of an HEVC array" => Some(Limit::CodecPpsCount),
+                "NAL units" | "OBUs" => Some(Limit::CodecNals),
+                _ => None,
+            },
+            Self::Truncated { .. }
+            | Self::Missing { .. }
+            | Self::Value { .. }
+            | Self::ExpGolomb { .. }
+            | Self::Crop => None,
+        }
+    }
 }

@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::bounds::Bounds;
 use super::denied::Denied;
 use super::identity::Protocol;
 
@@ -22,6 +23,8 @@ pub struct Audience {
     pub memory: Gauge,
     /// Memory there is; 0 where nothing bounds it.
     pub memory_limit: Gauge,
+    /// Limits that were run into.
+    pub bounds: Bounds,
     viewers: Family<ProtocolLabels, Gauge>,
     refused: Family<ReasonLabels, Counter>,
 }
@@ -48,6 +51,7 @@ impl Audience {
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
+        self.bounds.register(registry);
         for protocol in Protocol::ALL {
             self.viewers(protocol);
         }

@@ -1,6 +1,7 @@
 //! Denied: why somebody is not let in, and the one table of what that is called in every protocol.
 
 use crate::live;
+use crate::media::Limit;
 use crate::rtmp::Rejection;
 
 use super::verdict::Refused;
@@ -61,6 +62,17 @@ pub enum Cap {
     AddressViewers,
 }
 
+impl Cap {
+    /// What it is called in metrics and settings.
+    pub fn limit(self) -> Limit {
+        match self {
+            Self::StreamViewers => Limit::ViewersPerStream,
+            Self::Viewers => Limit::ViewersTotal,
+            Self::AddressViewers => Limit::ViewersPerAddress,
+        }
+    }
+}
+
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
@@ -103,6 +115,16 @@ impl Denied {
         Status { http, retry_after, publish, play, name }
     }
 
+    /// Which limit was run into, if it was one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Throttled => Some(Limit::AccessAttempts),
+            Self::OverCap(cap) => Some(cap.limit()),
+            Self::Memory => Some(Limit::Memory),
+            _ => None,
+        }
+    }
+
     /// What a publisher is told over RTMP, with `words` for the human at the encoder.
     pub fn rejection(&self, words: impl Into<String>) -> Rejection {
         Rejection { code: self.status().publish, description: words.into() }
@@ -127,6 +149,7 @@ impl From<&live::Error> for Denied {
             | live::Error::ClockStopped { .. }
             | live::Error::ClockUnit { .. }
             | live::Error::OffClock { .. }
+            | live::Error::TooMuch { .. }
             | live::Error::Restless(_) => Self::Incompatible(error.to_string()),
             live::Error::Group(_) | live::Error::NoMember(_) => Self::NotFound,
             live::Error::Entropy(_) | live::Error::Packager(_) => Self::Internal,

@@ -1,5 +1,8 @@
 //! Metrics: what is counted, in OpenMetrics text. No label is chosen by a peer, but for [`Encoders`].
 
+use std::fmt::Display;
+use std::time::Instant;
+
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,6 +14,7 @@ use super::audience::Audience;
 use super::encoders::Encoders;
 use super::outputs::Outputs;
 use super::panics;
+use crate::media::Limit;
 
 /// Every counter and gauge of the server. Shared by reference; each is one atomic.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub struct Metrics {
     pub publishers: Gauge,
     /// Publish attempts refused for their key.
     pub refused_auth: Counter,
+    /// RTMP conversations that ended because the peer went against the protocol, and against no limit.
+    pub rtmp_errors: Counter,
     /// Bytes read from encoders.
     pub received: Counter,
     /// Frames taken from encoders.
@@ -56,7 +62,6 @@ pub struct Metrics {
     /// Mistakes of this program that ended what they were in.
     pub panics: Counter,
     requests: Family<RequestLabels, Counter>,
-    limits: Family<LimitLabels, Counter>,
     registry: Registry,
 }
 
@@ -73,54 +78,10 @@ pub enum RequestClass {
     Other,
 }
 
-/// Which bound was hit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Limit {
-    /// RTMP connections in all.
-    RtmpConnections,
-    /// RTMP connections of one address.
-    RtmpConnectionsPerAddress,
-    /// HTTP connections in all.
-    HttpConnections,
-    /// HTTP connections of one address.
-    HttpConnectionsPerAddress,
-    /// File descriptors: accepting had to wait.
-    Descriptors,
-    /// A request head that did not end in time.
-    HeadTime,
-    /// A kept-alive connection with nothing asked.
-    Idle,
-    /// A response nobody read.
-    WriteStall,
-    /// A response that was read too slowly.
-    BodyTime,
-    /// HTTP/2 frames without end that are no requests.
-    Unasked,
-    /// A request head or target that is too large.
-    RequestSize,
-    /// Held requests, by any of their bounds.
-    Holds,
-    /// A held request whose time ran out.
-    HoldTime,
-    /// An encoder that went against a bound of its conversation.
-    Rtmp,
-    /// Bytes waiting for an encoder that does not read.
-    RtmpOutbound,
-    /// TLS handshakes in flight from one address.
-    TlsHandshakes,
-    /// A TLS handshake that did not end in time.
-    TlsTime,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     class: RequestClass,
     code: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LimitLabels {
-    limit: Limit,
 }
 
 impl Metrics {
@@ -131,6 +92,7 @@ impl Metrics {
             publishes: Counter::default(),
             publishers: Gauge::default(),
             refused_auth: Counter::default(),
+            rtmp_errors: Counter::default(),
             received: Counter::default(),
             frames: Counter::default(),
             discarded: Counter::default(),
@@ -148,7 +110,6 @@ impl Metrics {
             outputs: Outputs::default(),
             panics: panics::counter(),
             requests: Family::default(),
-            limits: Family::default(),
             registry: Registry::with_prefix("rillcast"),
         };
         metrics.register();
@@ -160,9 +121,9 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { class, code }).inc();
     }
 
-    /// Counts one peer stopped by a bound.
-    pub fn limit(&self, limit: Limit) {
-        self.limits.get_or_create(&LimitLabels { limit }).inc();
+    /// Counts that `who` ran into `limit` at `now`, and tells it in the log, seldom.
+    pub fn limit(&self, limit: Limit, who: impl Display, now: Instant) {
+        self.audience.bounds.limit(limit, who, now);
     }
 
     /// Everything in OpenMetrics text (openmetrics.io, version 1.0.0).
@@ -181,6 +142,8 @@ impl Metrics {
         r.register("publishes", "Accepted publishes", self.publishes.clone());
         r.register("publishers", "Publishers live now", self.publishers.clone());
         r.register("refused_auth", "Publish attempts refused for their key", self.refused_auth.clone());
+        let help = "RTMP conversations ended for what is no RTMP";
+        r.register("rtmp_protocol_errors", help, self.rtmp_errors.clone());
         r.register_with_unit("received", "Read from encoders", Unit::Bytes, self.received.clone());
         r.register("frames", "Frames taken from encoders", self.frames.clone());
         r.register("discarded_frames", "Bad frames passed over", self.discarded.clone());
@@ -203,7 +166,6 @@ impl Metrics {
         self.outputs.register(r);
         let help = "Mistakes of this program that ended a connection or a stream";
         r.register("panics", help, self.panics.clone());
-        r.register("limit_hits", "Peers stopped by a bound", self.limits.clone());
     }
 }
 
@@ -214,6 +176,7 @@ impl Default for Metrics {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests need some instant to count from")]
 mod tests {
     use super::*;
 
@@ -221,14 +184,14 @@ mod tests {
     fn every_metric_has_help_type_and_the_products_prefix() {
         let metrics = Metrics::new();
         metrics.request(RequestClass::Playlist, 200);
-        metrics.limit(Limit::Idle);
+        metrics.limit(Limit::HttpIdle, "somebody", Instant::now());
         metrics.received.inc_by(7);
         let text = metrics.encode();
         for line in [
             "# TYPE rillcast_received_bytes counter",
             "rillcast_received_bytes_total 7",
             "rillcast_http_requests_total{class=\"Playlist\",code=\"200\"} 1",
-            "rillcast_limit_hits_total{limit=\"Idle\"} 1",
+            "rillcast_limit_hits_total{limit=\"http.idle\"} 1",
             "# HELP rillcast_held_requests Requests held until their part exists.",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");

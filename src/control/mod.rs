@@ -7,6 +7,7 @@
 
 mod access;
 mod audience;
+mod bounds;
 mod crowd;
 mod denied;
 mod encoders;
@@ -35,6 +36,7 @@ mod viewers;
 
 pub use self::access::{Access, Claim};
 pub use self::audience::Audience;
+pub use self::bounds::Bounds;
 pub use self::crowd::Crowd;
 pub use self::denied::{Cap, Denied, Status};
 pub use self::encoders::Encoders;
@@ -46,7 +48,7 @@ pub use self::key::{KeyFault, KeyHash, check_key, generate_key};
 pub use self::listing::{Listing, Watched, Watching};
 pub use self::load::Sources;
 pub use self::memory::{Memory, Strain};
-pub use self::metrics::{Limit, Metrics, RequestClass};
+pub use self::metrics::{Metrics, RequestClass};
 pub use self::outputs::Outputs;
 pub use self::panics::watch_panics;
 pub use self::settings::{Latency, Listen, Obs, Settings};

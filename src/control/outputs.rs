@@ -17,6 +17,12 @@ pub struct Outputs {
     frames_lost: Family<ProtocolLabels, Counter>,
     bytes_lost: Family<ProtocolLabels, Counter>,
     closed: Family<ReasonLabels, Counter>,
+    held: Family<KindLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -31,6 +37,17 @@ struct ReasonLabels {
 }
 
 impl Outputs {
+    /// Bytes held by RTMP connections for themselves: what is read at once, messages that are not whole, and what
+    /// waits to be written. Frames are in rings, which are counted by themselves.
+    pub fn held_by_rtmp(&self) -> Gauge {
+        self.held.get_or_create_owned(&KindLabels { kind: "rtmp" })
+    }
+
+    /// The same of those that play.
+    pub fn held_by_readers(&self) -> Gauge {
+        self.held.get_or_create_owned(&KindLabels { kind: "rtmp_player" })
+    }
+
     /// A reader is there.
     pub fn opened(&self, protocol: Protocol) {
         self.readers.get_or_create(&ProtocolLabels { protocol }).inc();
@@ -47,6 +64,9 @@ impl Outputs {
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
+        drop((self.held_by_rtmp(), self.held_by_readers()));
+        let help = "Held by connections for themselves";
+        registry.register_with_unit("connection", help, Unit::Bytes, self.held.clone());
         registry.register("readers", "Readers of endless files and of RTMP now", self.readers.clone());
         let help = "Times that readers who have left were too far behind";
         registry.register("reader_skips", help, self.skips.clone());

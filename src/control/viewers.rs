@@ -108,8 +108,9 @@ impl Viewers {
             Ok(()) => {}
             Err(Cap::StreamViewers) => return Err(Denied::OverCap(Cap::StreamViewers)),
             // Its session id is its own invention: who invents many must not shut out others.
-            Err(Cap::Viewers | Cap::AddressViewers) => {
+            Err(cap @ (Cap::Viewers | Cap::AddressViewers)) => {
                 self.audience.uncounted.inc();
+                self.audience.bounds.limit(cap.limit(), request.address, now.mono);
                 return Ok(());
             }
         }

@@ -1,5 +1,7 @@
 //! Error: why bytes are not FLV or AMF0. The blame is always the peer's.
 
+use crate::media::Limit;
+
 /// What is wrong with a tag, a script value or a file; `at` counts bytes from the start of what was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -163,6 +165,21 @@ pub enum Error {
     /// A file that does not start with `FLV`, version 1.
     #[error("not an FLV file: its first bytes are not FLV version 1")]
     Signature,
+}
+
+impl Error {
+    /// Which limit was run into, if it was one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::AmfDepth { .. } => Some(Limit::RtmpAmfDepth),
+            Self::AmfValues { .. } => Some(Limit::RtmpAmfValues),
+            Self::AmfString { .. } => Some(Limit::RtmpAmfString),
+            Self::AmfKey { .. } => Some(Limit::RtmpAmfKey),
+            Self::Tracks { .. } => Some(Limit::CodecTracks),
+            Self::CueSize { .. } => Some(Limit::Cues),
+            _ => None,
+        }
+    }
 }
 
 fn video_codec_name(id: u8) -> &'static str {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::media::{StreamName, TrackId};
+use crate::media::{Limit, StreamName, TrackId};
 use crate::packager;
 
 /// What a publisher is known to send, from its announcement; `None` where it did not say.
@@ -68,12 +68,33 @@ pub enum Error {
         "the configuration of {0} changes too often: each time every viewer of the group passes a discontinuity"
     )]
     Restless(TrackId),
+    /// What playlists must list of a track is more than is kept of one.
+    #[error("{track} has {} MiB within three target durations, and {} may be kept: lower the encoder's bit rate", bytes >> 20, most >> 20)]
+    TooMuch {
+        /// The track.
+        track: TrackId,
+        /// What must be listed, in bytes.
+        bytes: u64,
+        /// What may be kept, in bytes.
+        most: u64,
+    },
     /// No id can be drawn for a new generation.
     #[error("the system has no randomness for a new stream's address: {0}")]
     Entropy(getrandom::Error),
     /// The packager refuses.
     #[error(transparent)]
     Packager(#[from] packager::Error),
+}
+
+impl Error {
+    /// Which limit was run into, if it was one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::NoKeyframe { .. } => Some(Limit::RingFirstKeyframe),
+            Self::TooMuch { .. } => Some(Limit::RingBytes),
+            _ => None,
+        }
+    }
 }
 
 /// Something about the input that viewers will notice, with what was measured.

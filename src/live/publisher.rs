@@ -10,7 +10,7 @@ use super::registry::{Registry, Terms};
 use super::sanity::Sanity;
 use super::settle::{Settled, Settling};
 use super::writer::Writer;
-use crate::media::{Captions, Cue, Frame, Now, Track, TrackId, TrackKind, WallTime};
+use crate::media::{Captions, Cue, Frame, Hits, Now, Track, TrackId, TrackKind, WallTime};
 
 /// Writes one generation. Nothing it does waits for a reader.
 ///
@@ -176,6 +176,15 @@ impl Publisher {
     /// What is worth telling the publisher, each once.
     pub fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
+    }
+
+    /// The limits that cut something short since this was last called.
+    pub fn hits(&mut self) -> Hits {
+        match &mut self.phase {
+            Phase::Settling(settling) => std::mem::take(&mut settling.hits),
+            Phase::Live(writer) => writer.hits(),
+            Phase::Left => Hits::default(),
+        }
     }
 
     /// Fixes the generation's geometry and renditions, and takes in the frames kept so far.

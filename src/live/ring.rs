@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use super::constants::Constants;
 use super::declared::{Declared, per_second};
 use super::position::{PartPos, Report};
+use super::registry::Settings;
 use super::view::{Bandwidth, Memo, OpenSegment, View};
-use crate::media::{Captions, DateRange, FrameRate, Ticks, Timescale, TrackId, WallTime};
+use crate::media::{Captions, DateRange, FrameRate, Hits, Limit, Ticks, Timescale, TrackId, WallTime};
 use crate::packager::{Init, Sealed, Segment};
 
 /// One rendition of a generation as its readers know it.
@@ -86,6 +87,7 @@ pub(super) struct PartRing {
     /// How much the playlist lists, in ticks.
     window: i64,
     max_bytes: u64,
+    most_listed: u64,
     segments: VecDeque<Kept>,
     /// The same segments as views show them: one list for all views until the next segment.
     shown: Arc<[Arc<Segment>]>,
@@ -109,6 +111,8 @@ pub(super) struct PartRing {
     ended: bool,
     /// When the last segment was closed.
     closed: Option<Instant>,
+    /// Limits that cut the playlist short.
+    hits: Hits,
 }
 
 /// A closed segment with what its writer must know of it at every step: a segment's own memory is cold by then.
@@ -126,8 +130,22 @@ pub(super) struct Bounds {
     /// How much the playlist lists, in microseconds.
     pub(super) window: i64,
     pub(super) max_bytes: usize,
+    /// Bytes past those that what must stay listed may take.
+    pub(super) spare: usize,
     /// Bits per second that the publisher announced for this track.
     pub(super) announced: u64,
+}
+
+impl Bounds {
+    /// Those of a track for which so many bits per second were `announced`.
+    pub(super) fn of(settings: &Settings, announced: u64) -> Self {
+        Self {
+            window: i64::try_from(settings.window.as_micros()).unwrap_or(i64::MAX),
+            max_bytes: settings.packager.limits.bytes,
+            spare: settings.packager.limits.segment_bytes,
+            announced,
+        }
+    }
 }
 
 impl PartRing {
@@ -166,6 +184,7 @@ impl PartRing {
             target,
             window,
             max_bytes: bounds.max_bytes as u64,
+            most_listed: bounds.max_bytes.saturating_add(bounds.spare) as u64,
             segments: VecDeque::new(),
             shown: Arc::default(),
             kept_bytes: 0,
@@ -183,7 +202,18 @@ impl PartRing {
             dirty: false,
             ended: false,
             closed: None,
+            hits: Hits::default(),
         }
+    }
+
+    /// The limits that cut the playlist short since this was last called.
+    pub(super) fn hits(&mut self) -> Hits {
+        std::mem::take(&mut self.hits)
+    }
+
+    /// Whether what has to stay listed takes more bytes than there may be: `(bytes, most)`.
+    pub(super) fn overfull(&self) -> Option<(u64, u64)> {
+        (self.listed_bytes > self.most_listed).then_some((self.listed_bytes, self.most_listed))
     }
 
     pub(super) fn rendition(&self) -> &Arc<Rendition> {
@@ -353,6 +383,9 @@ impl PartRing {
             if left < self.target * 3 || !over {
                 return;
             }
+            if self.listed_ticks <= self.window {
+                self.hits.add(Limit::RingBytes);
+            }
             self.listed_ticks = left;
             self.listed_bytes = self.listed_bytes.saturating_sub(front.bytes);
             let discontinuity = u64::from(front.segment.head.discontinuity);
@@ -366,8 +399,12 @@ impl PartRing {
     fn evict(&mut self, newest: i64) {
         while let Some(front) = self.segments.front().filter(|_| self.listed_from > 0) {
             let age = newest.saturating_sub(front.end);
-            if self.kept_bytes <= self.max_bytes && age < self.longest.saturating_add(front.duration) {
+            let young = age < self.longest.saturating_add(front.duration);
+            if self.kept_bytes <= self.max_bytes && young {
                 return;
+            }
+            if young {
+                self.hits.add(Limit::RingBytes);
             }
             self.kept_bytes = self.kept_bytes.saturating_sub(front.bytes);
             self.listed_from = self.listed_from.saturating_sub(1);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::rates::Rates;
 use super::{Error, Expect};
-use crate::media::{CodecConfig, Frame, FrameRate, RingLimits, Timescale, Track, TrackId, TrackKind};
+use crate::media::{
+    CodecConfig, Frame, FrameRate, Hits, Limit, RingLimits, Timescale, Track, TrackId, TrackKind,
+};
 
 /// Pictures looked at to tell the frame rate.
 const LOOK: usize = 8;
@@ -28,6 +30,8 @@ pub(super) struct Settling {
     frames: Vec<Frame>,
     bytes: usize,
     since: Option<Instant>,
+    /// Limits that cut something short.
+    pub(super) hits: Hits,
 }
 
 /// What settling found.
@@ -71,6 +75,7 @@ impl Settling {
         self.frames.push(frame);
         // Sound that piles up while no picture comes is let go from the front.
         if self.bytes > limits.part_bytes && !has_key && !video {
+            self.hits.add(Limit::RingPartBytes);
             let gone = self.frames.remove(0);
             self.bytes = self.bytes.saturating_sub(gone.payload.len());
         }

@@ -19,7 +19,8 @@ use super::ring::{Bounds, PartRing, Rendition};
 use super::settle::Settled;
 use super::timeline::Timeline;
 use crate::media::{
-    CodecConfig, Cue, Frame, FrameRate, Now, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
+    CodecConfig, Cue, Frame, FrameRate, Hits, Limit, Now, Ticks, Timescale, Track, TrackId, TrackKind,
+    WallTime,
 };
 use crate::packager::{Geometry, Packager, Sealed};
 
@@ -60,6 +61,10 @@ pub(super) struct Writer {
     playable: bool,
     told_long_gop: bool,
     told_cues: bool,
+    /// Tracks whose frames find no room.
+    choked: Vec<TrackId>,
+    /// Limits that cut something short.
+    hits: Hits,
 }
 
 impl Writer {
@@ -92,11 +97,7 @@ impl Writer {
                     part_hold_back: hold_back,
                     hold_back: Duration::from_secs(u64::from(geometry.target_duration) * 3),
                 };
-                let bounds = Bounds {
-                    window: i64::try_from(settings.window.as_micros()).unwrap_or(i64::MAX),
-                    max_bytes: settings.packager.limits.bytes,
-                    announced: if video && lone { announced } else { 0 },
-                };
+                let bounds = Bounds::of(settings, if video && lone { announced } else { 0 });
                 PartRing::new(constants, rates.of(track.id), bounds)
             })
             .collect();
@@ -122,12 +123,21 @@ impl Writer {
             playable: false,
             told_long_gop: false,
             told_cues: false,
+            choked: Vec::new(),
+            hits: Hits::default(),
         })
     }
 
     /// Whether the frames of the track that leads come at a steady rate.
     pub(super) fn steady(&self) -> bool {
         self.rates.of(self.timeline.lead()).is_some()
+    }
+
+    /// The limits that cut something short since this was last called.
+    pub(super) fn hits(&mut self) -> Hits {
+        self.hits.join(self.packager.hits());
+        self.rings.iter_mut().for_each(|ring| self.hits.join(ring.hits()));
+        std::mem::take(&mut self.hits)
     }
 
     /// Its renditions, video first.
@@ -171,9 +181,11 @@ impl Writer {
         let source = if self.rejoin { i64::MIN } else { cue.at };
         let start = self.timeline.date_of(source, now.mono).unwrap_or(now.wall);
         let msn = self.rings.iter().map(PartRing::next_msn).max().unwrap_or(1);
-        if !self.cues.add(cue, start, msn) && !self.told_cues {
-            self.told_cues = true;
-            notices.push(Notice::TooManyCues);
+        if !self.cues.add(cue, start, msn) {
+            self.hits.add(Limit::Cues);
+            if !std::mem::replace(&mut self.told_cues, true) {
+                notices.push(Notice::TooManyCues);
+            }
         }
     }
 
@@ -215,6 +227,9 @@ impl Writer {
             return Ok(());
         }
         let Some(frame) = self.timeline.place(frame) else { return Ok(()) };
+        if self.chokes(&frame) {
+            return Ok(());
+        }
         let (timeline, tracks) = (&self.timeline, &self.tracks);
         self.moments.keep(timeline.in_order(&frame), timeline.epoch().number, timeline.lead(), tracks);
         self.packager.push(frame)?;
@@ -224,7 +239,26 @@ impl Writer {
         }
         self.take_sealed(now.mono);
         notices.extend(self.astray.drain(..).map(Notice::Misaligned));
-        Ok(())
+        let lead = self.timeline.lead();
+        let lead = self.rings.iter().find(|ring| ring.id() == lead);
+        let overfull = lead.and_then(|ring| Some((ring.id(), ring.overfull()?)));
+        overfull.map_or(Ok(()), |(track, (bytes, most))| Err(Error::TooMuch { track, bytes, most }))
+    }
+
+    /// Whether there is no room for the frame of a track that does not lead: what playlists must list of it is more
+    /// than there may be. Its next keyframe goes on where there is room again.
+    fn chokes(&mut self, frame: &Frame) -> bool {
+        let ring = self.rings.iter().find(|ring| ring.id() == frame.track);
+        let over = frame.track != self.timeline.lead() && ring.is_some_and(|ring| ring.overfull().is_some());
+        if over {
+            self.hits.add(Limit::RingBytes);
+        }
+        if over && !self.choked.contains(&frame.track) {
+            self.choked.push(frame.track);
+        } else if !over && frame.key && !self.choked.is_empty() {
+            self.choked.retain(|track| *track != frame.track);
+        }
+        self.choked.contains(&frame.track)
     }
 
     fn begin_epoch(&mut self, first: &Frame, now: Now, notices: &mut Vec<Notice>) -> Result<(), Error> {

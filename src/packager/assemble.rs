@@ -14,7 +14,9 @@ use super::part::{Init, Sealed};
 use super::policy::Policy;
 use super::segment::SegmentHead;
 use crate::cmaf;
-use crate::media::{Frame, FrameRate, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime};
+use crate::media::{
+    Frame, FrameRate, Hits, Limit, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
+};
 
 /// The skew of a follower that is not to be waited for at all.
 const AT_ONCE: i64 = -1;
@@ -69,6 +71,8 @@ pub struct Packager {
     msn: u64,
     /// Whether gaps stand where the leader's frames should be, since its last frame.
     starved: bool,
+    /// Limits that cut something short.
+    hits: Hits,
     out: Vec<Sealed>,
     ready: VecDeque<Sealed>,
 }
@@ -109,6 +113,7 @@ impl Packager {
             epoch,
             msn: 1,
             starved: false,
+            hits: Hits::default(),
             out: Vec::new(),
             ready: VecDeque::new(),
             geometry,
@@ -123,6 +128,12 @@ impl Packager {
     /// Length of the publisher's GOP, when it is too long to begin every segment with a keyframe.
     pub fn long_gop(&self) -> Option<Ticks> {
         self.policy.long_gop().map(|gop| Ticks::new(gop, self.lead.scale))
+    }
+
+    /// The limits that cut something short since this was last called.
+    pub fn hits(&mut self) -> Hits {
+        self.followers.iter_mut().for_each(|follower| self.hits.join(std::mem::take(&mut follower.hits)));
+        std::mem::take(&mut self.hits)
     }
 
     /// The next finished thing, in the order readers may see it.
@@ -327,7 +338,11 @@ impl Packager {
         let len = self.lead.part_len();
         let bytes = self.lead.part_bytes().saturating_add(frame.payload.len());
         let full = len.saturating_add(next) > self.lead.target && len * 20 >= self.lead.target * 17;
-        if len > 0 && (full || bytes > self.limits.part_bytes) {
+        let heavy = bytes > self.limits.part_bytes;
+        if len > 0 && (full || heavy) {
+            if !full {
+                self.hits.add(Limit::RingPartBytes);
+            }
             self.seal_part();
         }
         self.guess = next;
@@ -358,6 +373,9 @@ impl Packager {
 
     fn after_part(&mut self) {
         let over = self.lead.segment_bytes() > self.limits.segment_bytes as u64;
+        if over {
+            self.hits.add(Limit::RingSegmentBytes);
+        }
         if over || self.policy.at_boundary(self.segment_elapsed(), self.lead.chain.unwrap_or(0)) {
             self.cut(Next::Media);
         } else {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::assemble::{Epoch, segment_head};
 use super::lane::Lane;
 use super::part::Sealed;
-use crate::media::{Frame, Ticks, TrackKind};
+use crate::media::{Frame, Hits, Limit, Ticks, TrackKind};
 
 /// A place where the leader ended a part, in the follower's ticks.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,8 @@ pub(super) struct Follower {
     /// taken to, and nothing waits to see it.
     steady: bool,
     bounds: Bounds,
+    /// Limits that cut something short.
+    pub(super) hits: Hits,
 }
 
 /// How the leader ended an epoch.
@@ -81,7 +83,7 @@ impl Follower {
     pub(super) fn new(lane: Lane, bounds: Bounds) -> Self {
         let guess = (i64::from(lane.scale.per_second()) / 50).max(1);
         let (queue, cuts) = (VecDeque::new(), VecDeque::new());
-        Self { lane, queue, queued_bytes: 0, cuts, guess, steady: false, bounds }
+        Self { lane, queue, queued_bytes: 0, cuts, guess, steady: false, bounds, hits: Hits::default() }
     }
 
     /// Takes a frame in; one that belongs wholly to what is already sealed is dropped, and so is one that
@@ -90,7 +92,10 @@ impl Follower {
         let half = frame.duration.unwrap_or(self.guess) / 2;
         let over = self.lane.chain.is_some_and(|chain| frame.dts.value.saturating_add(half) < chain);
         let bytes = self.queued_bytes.saturating_add(frame.payload.len());
-        if !(over && self.lane.waiting.is_empty()) && bytes <= self.bounds.queue {
+        if bytes > self.bounds.queue {
+            return self.hits.add(Limit::RingSegmentBytes);
+        }
+        if !(over && self.lane.waiting.is_empty()) {
             self.queued_bytes = bytes;
             self.queue.push_back(frame);
         }
@@ -144,6 +149,7 @@ impl Follower {
                 if !late(&cut) {
                     return;
                 }
+                self.hits.add(Limit::RingSkew);
                 fill = self.place_before(cut, true, epoch, out);
             }
             self.cuts.pop_front();
@@ -191,7 +197,11 @@ impl Follower {
                 }
                 continue;
             }
-            if len > self.lane.target || (bytes > self.bounds.part && !self.lane.waiting.is_empty()) {
+            let heavy = bytes > self.bounds.part && !self.lane.waiting.is_empty();
+            if len > self.lane.target || heavy {
+                if len <= self.lane.target {
+                    self.hits.add(Limit::RingPartBytes);
+                }
                 if cut.closes.is_none() {
                     return Fill::Full;
                 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::chunk;
 use crate::flv;
+use crate::media::{Limit, RtmpLimits};
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,9 +143,41 @@ impl Error {
             _ => Blame::Peer,
         }
     }
+
+    /// Which of `limits` was run into; `None` where the peer did something else that it must not.
+    pub fn limit(&self, limits: &RtmpLimits) -> Option<Limit> {
+        match self {
+            Self::Chunk { fault, .. } => fault.limit(limits),
+            Self::Command { fault, .. } => fault.limit(),
+            Self::Flood(rate) if *rate == limits.player_rate => Some(Limit::RtmpPlayerRate),
+            Self::Flood(_) => Some(Limit::RtmpControlRate),
+            Self::MessageStreams(_) => Some(Limit::RtmpMessageStreams),
+            Self::AggregateTags { .. } => Some(Limit::RtmpAggregateTags),
+            Self::BadFrames(_) => Some(Limit::CodecBadFrames),
+            Self::SentAhead(_) => Some(Limit::RtmpEarlyPartialBytes),
+            Self::Outbound(_) => Some(Limit::RtmpOutbound),
+            Self::Timeout { wait, .. } => Some(wait.limit()),
+            Self::Version(_)
+            | Self::Handshake
+            | Self::Control { .. }
+            | Self::NoCommandName { .. }
+            | Self::AggregateCut { .. }
+            | Self::Clock(_)
+            | Self::Unsendable => None,
+        }
+    }
 }
 
 impl Wait {
+    fn limit(self) -> Limit {
+        match self {
+            Self::Handshake => Limit::RtmpHandshake,
+            Self::Publish => Limit::RtmpUntilPublish,
+            Self::FirstMedia => Limit::RtmpFirstMedia,
+            Self::Byte | Self::Media | Self::Pong => Limit::RtmpIdle,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Handshake => "the handshake",

@@ -54,6 +54,11 @@ impl Outbox {
         Some(output)
     }
 
+    /// Bytes to send.
+    pub(super) fn sending(&self) -> usize {
+        self.sending
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.tail.is_empty()
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::codec;
 use crate::flv::{self, FourCc, Metadata};
-use crate::media::{Captions, Cue, EncoderReport, Frame, Track, TrackId};
+use crate::media::{Captions, Cue, EncoderReport, Frame, Limit, Track, TrackId};
 use crate::rtmp::request::{CloseReason, PlayRequest, PublishRequest};
 
 /// One thing to do, in order.
@@ -85,4 +85,16 @@ pub enum Discard {
     /// A timed event that cannot be told.
     #[error("timed metadata: {0}")]
     Cue(flv::Error),
+}
+
+impl Discard {
+    /// Which limit was run into, if it was one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Extra(_) => Some(Limit::CodecTracks),
+            Self::Config(fault) | Self::Frame(fault) => fault.limit(),
+            Self::Tag(fault) | Self::Metadata(fault) | Self::Cue(fault) => fault.limit(),
+            Self::Codec(_) | Self::Channels { .. } | Self::Stray(_) | Self::NoConfig => None,
+        }
+    }
 }

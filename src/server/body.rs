@@ -13,14 +13,15 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::base::Rope;
-use crate::control::{Limit, Metrics};
+use crate::control::Metrics;
+use crate::media::Limit;
 
 use super::clock::Clock;
 use super::progressive::LiveBody;
 use super::vitals::InFlight;
 
 /// One DATA frame of the default size (RFC 9113 §4.2).
-const H2_SLICE: usize = 16 * 1024;
+pub(super) const H2_SLICE: usize = 16 * 1024;
 
 /// A rope being sent. Its length is known, so it goes out with Content-Length.
 #[derive(Debug)]
@@ -206,7 +207,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
         match &self.pace {
             Pace::Whole => return Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into),
             Pace::By(deadline) if deadline.at <= Clock::mono() => {
-                deadline.metrics.limit(Limit::BodyTime);
+                deadline.metrics.limit(Limit::HttpBodyTime, "a stream of HTTP/2", Clock::mono());
                 return Poll::Ready(Some(Err(TooSlow.into())));
             }
             Pace::By(_) => self.request.progressed(),

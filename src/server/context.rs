@@ -1,15 +1,17 @@
 //! Context: what every driver and route shares, and the phases of the server's end.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::control::{Access, Metrics, Quota, Settings, Viewers};
+use crate::control::{Access, Denied, Metrics, Quota, Settings, Viewers};
 use crate::live::Registry;
-use crate::media::Limits;
+use crate::media::{Limit, Limits};
 
 use super::admission::Admission;
+use super::clock::Clock;
 use super::crowding::Crowding;
 use super::groups::Groups;
 use super::health::Board;
@@ -91,6 +93,17 @@ impl Context {
             viewers,
             phase,
         }
+    }
+
+    /// `who` ran into `limit`.
+    pub(super) fn hit(&self, limit: Limit, who: impl Display) {
+        self.metrics.limit(limit, who, Clock::mono());
+    }
+
+    /// Counts that `who` was not let in.
+    pub(super) fn refused(&self, denied: &Denied, who: impl Display) {
+        self.metrics.audience.refused(denied);
+        denied.limit().into_iter().for_each(|limit| self.hit(limit, &who));
     }
 
     /// Where the server is.

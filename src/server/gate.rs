@@ -51,7 +51,7 @@ pub(super) fn judge(context: &Context, peer: SocketAddr, request: &PublishReques
         Verdict::Refuse { reason, delay } => {
             context.metrics.refused_auth.inc();
             tracing::warn!(%peer, %reason, "publish_refused");
-            Ruling::Refuse(refusal(context, &reason.into(), reason), now.mono + delay)
+            Ruling::Refuse(refusal(context, peer, &reason.into(), reason), now.mono + delay)
         }
     }
 }
@@ -64,7 +64,7 @@ pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: No
     // Who comes back to a stream that waits takes nothing that is not taken already.
     if strained && context.registry.find(name).is_none_or(|generation| generation.ended()) {
         tracing::warn!(%peer, %stream, reason = %Denied::Memory, "publish_refused");
-        return Ruling::Refuse(refusal(context, &Denied::Memory, Denied::Memory), now.mono);
+        return Ruling::Refuse(refusal(context, peer, &Denied::Memory, Denied::Memory), now.mono);
     }
     match context.groups.place(&context.registry, &waiting.grant, &context.settings, now) {
         Ok(place) => Ruling::Publish(Box::new(place), waiting.grant.stream),
@@ -73,13 +73,13 @@ pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: No
         }
         Err(error) => {
             tracing::warn!(%peer, %stream, reason = %error, "publish_refused");
-            Ruling::Refuse(refusal(context, &Denied::from(&error), error), now.mono)
+            Ruling::Refuse(refusal(context, peer, &Denied::from(&error), error), now.mono)
         }
     }
 }
 
 /// What the encoder is told, which is counted.
-fn refusal(context: &Context, denied: &Denied, words: impl fmt::Display) -> Rejection {
-    context.metrics.audience.refused(denied);
+fn refusal(context: &Context, peer: SocketAddr, denied: &Denied, words: impl fmt::Display) -> Rejection {
+    context.refused(denied, peer);
     denied.rejection(words.to_string())
 }

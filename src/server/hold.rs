@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::control::{Denied, Limit, Strain};
+use crate::control::{Denied, Strain};
 use crate::hls::{Answer, Wait};
 use crate::live::Changes;
+use crate::media::Limit;
 
-use super::admission::Permit;
+use super::admission::{Full, Permit};
 use super::context::Context;
 use super::http::Peer;
 
@@ -33,12 +34,15 @@ pub(super) async fn answer(
     crowded: impl FnOnce() -> Answer,
 ) -> Answer {
     if context.viewers.memory.strain() >= Strain::Viewers {
-        context.metrics.audience.refused(&Denied::Memory);
+        context.refused(&Denied::Memory, peer.address);
         return crowded();
     }
-    let Some(held) = Held::take(context, peer) else {
-        context.metrics.limit(Limit::Holds);
-        return crowded();
+    let held = match Held::take(context, peer) {
+        Ok(held) => held,
+        Err(limit) => {
+            context.hit(limit, peer.address);
+            return crowded();
+        }
     };
     let mut over = pin!(tokio::time::sleep(wait.at_most.saturating_sub(held.earlier())));
     let mut drain = context.drain();
@@ -53,7 +57,7 @@ pub(super) async fn answer(
             () = any(&mut changes) => {}
             () = drain.publishers_finished() => return ended(look(), wait.expired),
             () = &mut over => {
-                context.metrics.limit(Limit::HoldTime);
+                context.hit(Limit::HoldTime, peer.address);
                 return Answer::Refuse(wait.expired);
             }
         }
@@ -92,13 +96,17 @@ struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    fn take(context: &'a Context, peer: &'a Peer) -> Option<Self> {
-        let permit = context.holds.admit(peer.address).ok()?;
+    fn take(context: &'a Context, peer: &'a Peer) -> Result<Self, Limit> {
+        let permit = context.holds.admit(peer.address).map_err(|full| match full {
+            Full::Total => Limit::HttpHolds,
+            Full::Address => Limit::HttpHoldsPerAddress,
+        })?;
         let most = context.limits.http.holds_per_connection;
         let more = |held: usize| held.checked_add(1).filter(|held| *held <= most);
-        peer.vitals.holds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        let held = peer.vitals.holds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        held.map_err(|_| Limit::HttpHoldsPerConnection)?;
         let before = context.metrics.holds.inc();
-        Some(Self { context, peer, before: before.unsigned_abs(), _permit: permit })
+        Ok(Self { context, peer, before: before.unsigned_abs(), _permit: permit })
     }
 
     /// By how much sooner than the others it is given up: those that came together do not come back together.

@@ -26,14 +26,14 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 use tower::util::Oneshot;
 
-use crate::control::Limit;
-use crate::media::HttpLimits;
+use crate::media::{HttpLimits, Limit};
 
 use super::admission::{Admission, Full};
 use super::body::{Pace, Payload, Tracked};
 use super::clock::Clock;
 use super::contain::One;
 use super::context::{Context, Drain};
+use super::h2_limits::limit_of;
 use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::obs;
@@ -45,9 +45,9 @@ use super::vitals::Vitals;
 
 /// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
 /// the memory behind it, and it is also how much of a response one flush takes.
-const BUFFER: usize = 64 * 1024;
+pub(super) const BUFFER: usize = 64 * 1024;
 /// HTTP/2 flow control for what we receive, which is never a body.
-const H2_WINDOW: u32 = 64 * 1024;
+pub(super) const H2_WINDOW: u32 = 64 * 1024;
 /// Streams a peer may make us reset before the connection is closed (CVE-2025-8671).
 const H2_LOCAL_RESETS: usize = 200;
 /// How late a stalled HTTP/2 body may be noticed: its progress does not wake the connection.
@@ -126,8 +126,8 @@ impl HttpDoor {
                         drop((permit, open));
                     });
                 }
-                Err(Full::Total) => door.context.metrics.limit(Limit::HttpConnections),
-                Err(Full::Address) => door.context.metrics.limit(Limit::HttpConnectionsPerAddress),
+                Err(Full::Total) => door.context.hit(Limit::HttpConnections, peer.ip()),
+                Err(Full::Address) => door.context.hit(Limit::HttpConnectionsPerAddress, peer.ip()),
             }
         }
     }
@@ -169,7 +169,7 @@ impl HttpDoor {
     {
         let context = &self.context;
         let _counted = One::more(&context.metrics.http_connections);
-        let (vitals, after) = (peer.vitals.clone(), peer.after.clone());
+        let (vitals, after, address) = (peer.vitals.clone(), peer.after.clone(), peer.address);
         let mut io = WatchedIo::new(stream, vitals.clone());
         let limits = &context.limits.http;
         let opened = {
@@ -188,15 +188,17 @@ impl HttpDoor {
                 until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
             Ok(Ok(true)) => {
+                let (house, address) = (Arc::clone(context), peer.address);
+                let io = io.refusing(move |limit| house.hit(limit, address));
                 let connection = self.http2.serve_connection(io, self.service(peer));
                 let end = http2::Connection::graceful_shutdown;
                 until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
-            Ok(Err(_)) => Ok(()),
+            Ok(Err(_)) => Ok(None),
             Err(limit) => Err(limit),
         };
-        if let Err(limit) = ended {
-            context.metrics.limit(limit);
+        if let Ok(Some(limit)) | Err(limit) = ended {
+            context.hit(limit, address);
         }
         let after = after.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(after) = after {
@@ -237,26 +239,30 @@ impl HttpDoor {
     }
 }
 
-/// Runs a connection until it ends, and from when the server drains has `end` ask it to. On the heap, where it is once:
-/// the futures around it would each keep room for it.
-fn drained<C: Future>(
+/// Runs a connection until it ends, and from when the server drains has `end` ask it to; by which limit it ended. On the
+/// heap, where it is once: the futures around it would each keep room for it.
+fn drained<C: Future<Output = Result<(), hyper::Error>>>(
     connection: C,
     end: fn(Pin<&mut C>),
     mut drain: Drain,
-) -> Pin<Box<impl Future<Output = ()>>> {
+) -> Pin<Box<impl Future<Output = Option<Limit>>>> {
     Box::pin(async move {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             // First: whoever came late has asked already, which hyper must have seen before it is told to end.
             biased;
-            // Why a connection ended is its peer's business: what we do about it has its own measures.
-            _ = &mut connection => true,
-            () = drain.publishers_finished() => false,
+            ended = &mut connection => Some(ended),
+            () = drain.publishers_finished() => None,
         };
-        if !ended {
-            end(connection.as_mut());
-            let _ = connection.await;
-        }
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                end(connection.as_mut());
+                connection.await
+            }
+        };
+        // Why else a connection ended is its peer's business.
+        ended.err().and_then(|error| limit_of(&error))
     })
 }
 
@@ -321,9 +327,7 @@ impl Work {
             false => screen::screen(&head, &context.limits.http, most),
         };
         if let Err(refusal) = screened {
-            if refusal.is_of_size() {
-                context.metrics.limit(Limit::RequestSize);
-            }
+            refusal.limit().into_iter().for_each(|limit| context.hit(limit, peer.address));
             return Self::Done(refusal.response(head.version).map(Payload::Page));
         }
         let endless = if playing { progressive::take(context, &mut head, peer) } else { None };
@@ -351,7 +355,8 @@ fn builders(limits: &HttpLimits) -> (http1::Builder, http2::Builder<TokioExecuto
     http1
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .max_headers(limits.headers)
+        // Those past the limit are counted and refused by us, but for floods of them.
+        .max_headers(limits.headers.saturating_mul(4))
         .max_buf_size(BUFFER)
         .keep_alive(true)
         .half_close(false)

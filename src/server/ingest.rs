@@ -156,6 +156,7 @@ impl<'a> Ingest<'a> {
             | Output::Stopped
             | Output::Close(_) => {}
         }
+        self.publisher.hits().take().for_each(|limit| self.context.hit(limit, &self.stream));
         for notice in self.publisher.notices() {
             tracing::warn!(stream = %self.name(), %notice, "input_notice");
             self.context.viewers.history.noticed(self.publisher.generation(), notice, now.wall);
@@ -234,6 +235,7 @@ impl<'a> Ingest<'a> {
 
 /// Counts something that was passed over, and says the first few.
 pub(super) fn tell_discarded(context: &Context, stream: &StreamName, told: &mut u32, discarded: &Discarded) {
+    discarded.reason.limit().into_iter().for_each(|limit| context.hit(limit, stream));
     if matches!(discarded.reason, Discard::Frame(_)) {
         context.metrics.discarded.inc();
     }

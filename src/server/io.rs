@@ -16,7 +16,9 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::h2_limits::SentFrames;
 use super::vitals::Vitals;
+use crate::media::Limit;
 
 /// Bytes taken from the socket at once: request heads are small.
 const READ: usize = 4 * 1024;
@@ -89,12 +91,38 @@ pub(super) struct WatchedIo<S> {
     vitals: Arc<Vitals>,
     /// What was read to tell the version by, until hyper has it.
     ahead: Vec<u8>,
+    /// Of HTTP/2, which refuses some things by itself.
+    sent: Option<Box<Refusals>>,
+}
+
+/// What is refused in the frames that are sent, and what is to be done with each.
+struct Refusals(SentFrames, Box<dyn Fn(Limit) + Send>);
+
+impl std::fmt::Debug for Refusals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl<S> WatchedIo<S> {
     /// Watches what is read from `stream`.
     pub(super) fn new(stream: S, vitals: Arc<Vitals>) -> Self {
-        Self { stream, vitals, ahead: Vec::new() }
+        Self { stream, vitals, ahead: Vec::new(), sent: None }
+    }
+
+    /// The same, of HTTP/2: `hit` is called for what is refused for a limit.
+    pub(super) fn refusing(self, hit: impl Fn(Limit) + Send + 'static) -> Self {
+        Self { sent: Some(Box::new(Refusals(SentFrames::new(), Box::new(hit)))), ..self }
+    }
+
+    fn sent<'a>(&mut self, runs: impl Iterator<Item = &'a [u8]>, mut count: usize) {
+        let Some(refusals) = &mut self.sent else { return };
+        let Refusals(frames, hit) = &mut **refusals;
+        for run in runs {
+            let run = run.get(..count.min(run.len())).unwrap_or_default();
+            count = count.saturating_sub(run.len());
+            frames.sent(run, &*hit);
+        }
     }
 }
 
@@ -148,7 +176,9 @@ impl<S: AsyncRead + Unpin> Read for WatchedIo<S> {
 
 impl<S: AsyncWrite + Unpin> Write for WatchedIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.sent(std::iter::once(bytes), count);
+        Poll::Ready(Ok(count))
     }
 
     fn poll_write_vectored(
@@ -156,7 +186,9 @@ impl<S: AsyncWrite + Unpin> Write for WatchedIo<S> {
         cx: &mut Context<'_>,
         runs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, runs)
+        let count = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, runs))?;
+        self.sent(runs.iter().map(|run| &**run), count);
+        Poll::Ready(Ok(count))
     }
 
     fn is_write_vectored(&self) -> bool {

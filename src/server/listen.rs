@@ -7,8 +7,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::control::Limit;
-use crate::media::Limits;
+use crate::media::{Limit, Limits};
 
 use super::Error;
 use super::clock::Clock;
@@ -75,7 +74,7 @@ pub(super) async fn accept(listener: &TcpListener, context: &Context) -> (TcpStr
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                context.metrics.limit(Limit::Descriptors);
+                context.hit(Limit::Descriptors, &error);
                 context.crowding.ran_short(Clock::mono());
                 if !std::mem::replace(&mut out, true) {
                     tracing::warn!(%error, "accept_paused");

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::control::{Strain, Viewers};
+use crate::control::{Settings, Strain, Viewers};
 
+use super::ceiling::{Ceiling, Size};
 use super::clock::Clock;
 use super::context::Context;
 
@@ -52,6 +53,44 @@ pub(super) async fn watch(context: Arc<Context>) {
             registry.find(stream).is_some_and(|found| found.id().as_str() == id && !found.ended())
         };
         viewers.history.look(goes_on, now.wall);
+        audience.bounds.tell(now.mono);
+    }
+}
+
+/// Says at the start how much memory there can be use for, and what keeps it within what there is.
+pub(super) fn forecast(settings: &Settings) {
+    let ceiling = Ceiling::of(settings);
+    let bound = Gauge::new(Path::new(GROUPS), settings.limits.memory).read().map(|(_, bound)| bound);
+    tracing::info!(
+        total = ceiling.total(),
+        base = ceiling.base,
+        publishes = ceiling.publishes,
+        per_publish = ceiling.per_publish,
+        viewers = ceiling.viewers,
+        per_viewer = ceiling.per_viewer,
+        practical_publish = ceiling.practical,
+        bound,
+        kept_by = kept_by(&ceiling, bound),
+        "memory_ceiling"
+    );
+}
+
+/// The same in words, for who asks before the start.
+pub fn words(settings: &Settings) -> String {
+    let ceiling = Ceiling::of(settings);
+    let bound = Gauge::new(Path::new(GROUPS), settings.limits.memory).read().map(|(_, bound)| bound);
+    let bound_words = bound.map(|bound| format!(" of {}", Size(bound))).unwrap_or_default();
+    format!("{ceiling}; kept within what there is{bound_words} by {}", kept_by(&ceiling, bound))
+}
+
+/// What keeps memory within `bound`, in words.
+fn kept_by(ceiling: &Ceiling, bound: Option<u64>) -> &'static str {
+    match bound {
+        Some(bound) if ceiling.total() <= bound => "the limits",
+        Some(_) => {
+            "shedding: no new viewers from 85 %, no new publishes from 90 %, the slowest readers go from 95 %"
+        }
+        None => "the limits alone: set limits.memory or a control group",
     }
 }
 

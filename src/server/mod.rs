@@ -5,9 +5,11 @@
 //! Time: read here, in `clock.rs`, and handed to every other room.  Memory: connections are permitted by count; each
 //! costs at most its buffers in `RtmpLimits` and `HttpLimits`.  Spec: RFC 9112, RFC 9113, RFC 8446.
 
+mod account;
 mod admission;
 mod api;
 mod body;
+mod ceiling;
 mod clock;
 mod contain;
 mod context;
@@ -19,6 +21,7 @@ mod error;
 mod first_run;
 mod gate;
 mod groups;
+mod h2_limits;
 mod handover;
 mod health;
 mod hold;
@@ -51,11 +54,13 @@ mod unasked;
 mod vitals;
 pub mod web;
 
+pub use self::ceiling::Ceiling;
 pub use self::clock::Clock;
 pub use self::error::Error;
 pub use self::handover::{Activated, SocketError, TakeoverError};
 pub use self::indoors::Indoors;
 pub use self::log::start as start_log;
+pub use self::memory::words as memory_words;
 pub use self::run::{Addresses, House};
 pub use self::shutdown::on_signal;
 pub use self::start::{Start, run};

@@ -124,7 +124,7 @@ fn ask(context: &Context, head: &Parts, address: IpAddr) -> Turn {
         return Turn::Now(manner.response(Answer::Refuse(Refusal::UNKNOWN)));
     };
     if let Err(denied) = admit(context, head, address, &target) {
-        context.metrics.audience.refused(&denied);
+        context.refused(&denied, address);
         return Turn::Now(signed(denial::response(&denied), urgency));
     }
     match target.look(context) {

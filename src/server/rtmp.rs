@@ -14,11 +14,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::control::Limit;
 use crate::live::{self, Calls, Ouster};
-use crate::media::Now;
+use crate::media::{Limit, Limits, Now};
 use crate::rtmp::{CloseReason, Error, Output, PlayRequest, Rejection, Session};
 
+use super::account::Account;
 use super::admission::{Admission, Full};
 use super::clock::Clock;
 use super::contain::One;
@@ -34,7 +34,7 @@ use super::tls::Handshake;
 pub(super) const EARLY_READ: usize = 4 * 1024;
 /// Read at once from a publisher: most frames whole. It is memory of every publish, and a keyframe's few more
 /// reads are nothing beside it.
-const READ: usize = 32 * 1024;
+pub(super) const READ: usize = 32 * 1024;
 /// What a peer is told when the server drains.
 pub(super) const STOPPING: &str = "the server is stopping";
 /// What an encoder is told whose stream another one takes over.
@@ -67,8 +67,8 @@ pub(super) async fn serve(
                     drop((counted, permit, open));
                 });
             }
-            Err(Full::Total) => context.metrics.limit(Limit::RtmpConnections),
-            Err(Full::Address) => context.metrics.limit(Limit::RtmpConnectionsPerAddress),
+            Err(Full::Total) => context.hit(Limit::RtmpConnections, peer),
+            Err(Full::Address) => context.hit(Limit::RtmpConnectionsPerAddress, peer),
         }
     }
 }
@@ -81,7 +81,7 @@ pub(super) enum End {
     #[error("{}", reason(*.0))]
     Closed(CloseReason),
     #[error("the peer does not read what it is sent")]
-    Deaf,
+    Deaf(Limit),
     /// It goes on as a play.
     #[error("it plays")]
     Plays,
@@ -91,16 +91,28 @@ pub(super) enum End {
     Io(#[from] io::Error),
 }
 
+impl End {
+    /// Which limit it ended at, if it was one.
+    fn limit(&self, limits: &Limits) -> Option<Limit> {
+        match self {
+            Self::Session(error) => error.limit(&limits.rtmp),
+            Self::Deaf(limit) => Some(*limit),
+            Self::Hangup | Self::Closed(_) | Self::Plays | Self::Io(_) => None,
+        }
+    }
+}
+
 /// Shakes hands where that is asked for, and begins the conversation.
 async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, context: &Arc<Context>) {
     let Some(tls) = tls else { return converse(stream, peer, context).await };
     let mut drain = context.drain();
     let shaken = tokio::select! {
-        shaken = tls.shake(stream, peer.ip(), |stream| stream, &context.metrics) => shaken,
+        // On the heap, as what follows: plain connections need not carry room for it.
+        shaken = Box::pin(tls.shake(stream, peer.ip(), |stream| stream, &context.metrics)) => shaken,
         () = drain.newcomers_had_their_time() => None,
     };
     if let Some(stream) = shaken {
-        converse(stream, peer, context).await;
+        Box::pin(converse(stream, peer, context)).await;
     }
 }
 
@@ -126,12 +138,14 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let mut driver = Driver::new(peer, context);
     let mut end = driver.run(&mut stream).await;
     if let Some(request) = driver.play.take() {
-        end = Player::new(context, &mut driver.session).run(*request, peer, &mut stream).await;
+        driver.account.set(0);
+        // On the heap: encoders, and whoever says nothing, need not carry room for it.
+        end = Box::pin(Player::new(context, &mut driver.session).run(*request, peer, &mut stream)).await;
     }
-    match &end {
-        End::Session(_) => context.metrics.limit(Limit::Rtmp),
-        End::Deaf => context.metrics.limit(Limit::RtmpOutbound),
-        End::Hangup | End::Closed(_) | End::Plays | End::Io(_) => {}
+    match end.limit(&context.limits) {
+        Some(limit) => context.hit(limit, peer),
+        None if matches!(end, End::Session(_)) => drop(context.metrics.rtmp_errors.inc()),
+        None => {}
     }
     match driver.intake.take() {
         // It did not say that it was done: it may be back.
@@ -147,7 +161,7 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 /// Lets the peer read the last status: closing with its bytes unread would reset the connection.
 async fn farewell(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     stream.shutdown().await?;
-    let mut sink = [0; EARLY_READ];
+    let mut sink = [0; 512];
     while stream.read(&mut sink).await? > 0 {}
     Ok(())
 }
@@ -175,6 +189,7 @@ struct Driver<'a> {
     caller: Caller,
     outbound: VecDeque<Bytes>,
     queued: usize,
+    account: Account,
     /// Whether something was written that may not have reached the socket yet.
     unflushed: bool,
     /// When it is to be told that the server stops, at the latest.
@@ -198,6 +213,7 @@ impl<'a> Driver<'a> {
             caller: Caller::default(),
             outbound,
             queued: 0,
+            account: Account::new(&context.metrics.outputs.held_by_rtmp()),
             unflushed: false,
             retires: None,
             end: None,
@@ -224,6 +240,7 @@ impl<'a> Driver<'a> {
                 buffer.resize(READ, 0);
                 (ouster, calls) = (intake.ouster(), intake.calls());
             }
+            self.account.set(buffer.len().saturating_add(self.queued).saturating_add(self.session.held()));
             // Deadlines mostly move away: a timer that fires early costs a look, moving it costs at every read.
             let due = self.due(now.mono);
             if sleep.is_elapsed() || due < sleep.deadline().into_std() {
@@ -384,6 +401,7 @@ impl<'a> Driver<'a> {
 
     /// Ends a publish that cannot go on.
     fn fail(&mut self, error: &live::Error) {
+        error.limit().into_iter().for_each(|limit| self.context.hit(limit, self.peer));
         self.session.finish(&Rejection::failed(error.to_string()));
         self.intake.take().into_iter().for_each(|intake| intake.finish(error));
     }
@@ -393,7 +411,7 @@ impl<'a> Driver<'a> {
         self.outbound.push_back(bytes);
         if self.queued > self.context.limits.rtmp.outbound {
             self.outbound.clear();
-            self.close(End::Deaf);
+            self.close(End::Deaf(Limit::RtmpOutbound));
         }
     }
 

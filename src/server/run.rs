@@ -164,6 +164,7 @@ impl House {
     /// Accepts on every listener from now on.
     pub(super) fn begin(self, notify: Arc<Notify>) -> Running {
         let Self { settings, context, greeting, addresses, store, rtmp, http, admin, secure } = self;
+        memory::forecast(&settings);
         let (publishing, published) = mpsc::channel::<()>(1);
         let budget = Budget::claim();
         let limits = &context.limits.rtmp;

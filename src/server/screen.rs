@@ -9,7 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request};
 
 use crate::control::RequestClass;
-use crate::media::HttpLimits;
+use crate::media::{HttpLimits, Limit};
 
 /// Why a request is refused before routing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,9 +17,12 @@ pub(super) enum Refusal {
     /// A longer target than any of ours.
     #[error("the request target is too long\n")]
     Target,
-    /// Too many or too large header fields.
+    /// Too large header fields.
     #[error("the request head is too large\n")]
     Head,
+    /// Too many of them.
+    #[error("the request head has too many fields\n")]
+    Fields,
     /// A body, or the announcement of one.
     #[error("requests here have no body\n")]
     Body,
@@ -32,9 +35,14 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Whether a bound on size was hit.
-    pub(super) fn is_of_size(self) -> bool {
-        matches!(self, Self::Target | Self::Head)
+    /// Which limit was run into, if it was one.
+    pub(super) fn limit(self) -> Option<Limit> {
+        match self {
+            Self::Target => Some(Limit::HttpTarget),
+            Self::Head => Some(Limit::HttpHead),
+            Self::Fields => Some(Limit::HttpHeaders),
+            Self::Body | Self::Line | Self::Host => None,
+        }
     }
 
     /// The answer, after which the connection closes.
@@ -42,7 +50,7 @@ impl Refusal {
         let mut response = Response::new(Body::from(self.to_string()));
         *response.status_mut() = match self {
             Self::Target => StatusCode::URI_TOO_LONG,
-            Self::Head => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Head | Self::Fields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Body | Self::Line | Self::Host => StatusCode::BAD_REQUEST,
         };
         let headers = response.headers_mut();
@@ -61,7 +69,10 @@ pub(super) fn screen(head: &request::Parts, limits: &HttpLimits, most: usize) ->
     if target > limits.target {
         return Err(Refusal::Target);
     }
-    if head.headers.len() > limits.headers || size(&head.headers).saturating_add(target) > limits.head {
+    if head.headers.len() > limits.headers {
+        return Err(Refusal::Fields);
+    }
+    if size(&head.headers).saturating_add(target) > limits.head {
         return Err(Refusal::Head);
     }
     if !body_fits(&head.headers, most) {

@@ -16,8 +16,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::control::Limit;
-use crate::media::HttpLimits;
+use crate::media::{HttpLimits, Limit};
 
 use super::clock::Clock;
 use super::unasked::Unasked;
@@ -105,11 +104,11 @@ impl Vitals {
     pub(super) fn due(&self, limits: &HttpLimits, now: Instant) -> Option<(Instant, Limit)> {
         let mut state = self.state();
         if state.protocol == Protocol::Http2 && state.unasked.over(limits.h2_unasked, now) {
-            return Some((now, Limit::Unasked));
+            return Some((now, Limit::HttpH2Unasked));
         }
         let phase = match state.phase {
-            Phase::Idle(since) => Some((since + limits.idle, Limit::Idle)),
-            Phase::Head(since) => Some((since + limits.head_time, Limit::HeadTime)),
+            Phase::Idle(since) => Some((since + limits.idle, Limit::HttpIdle)),
+            Phase::Head(since) => Some((since + limits.head_time, Limit::HttpHeadTime)),
             Phase::Busy => None,
         };
         let sending = || state.requests.iter().filter_map(|(_, body)| body.as_ref());
@@ -117,11 +116,13 @@ impl Vitals {
         let patience = sending().map(bears).min().unwrap_or(limits.write_stall);
         let stalled = sending().filter_map(|body| Some(body.stalled? + bears(body)));
         let stall = stalled.chain(state.blocked.map(|since| since + patience)).min();
-        let stall = stall.map(|due| (due, Limit::WriteStall));
+        // Frames that nobody takes keep those behind them waiting: their bound is the closer one.
+        let bound = if patience < limits.write_stall { Limit::RingBlocked } else { Limit::HttpWriteStall };
+        let stall = stall.map(|due| (due, bound));
         let began = sending().filter_map(|body| body.began).min();
         // A stream of HTTP/2 is reset alone (see `body`), when it is asked for more; it is, or the stall ends it all.
         let late = if state.protocol == Protocol::Http2 { limits.write_stall } else { Duration::ZERO };
-        let slow = began.map(|since| (since + limits.body_time + late, Limit::BodyTime));
+        let slow = began.map(|since| (since + limits.body_time + late, Limit::HttpBodyTime));
         phase.into_iter().chain(stall).chain(slow).min_by_key(|(due, _)| *due)
     }
 
@@ -322,7 +323,7 @@ mod tests {
     async fn the_first_head_is_due_five_seconds_after_accept_however_it_drips() {
         let vitals = Vitals::new(Clock::mono());
         for left in [5, 3, 1] {
-            assert_eq!(due(&vitals), Some((left, Limit::HeadTime)));
+            assert_eq!(due(&vitals), Some((left, Limit::HttpHeadTime)));
             vitals.received(b"G");
             at(2).await;
         }
@@ -336,10 +337,10 @@ mod tests {
         assert_eq!(due(&vitals), None, "a request may be held");
         at(20).await;
         drop(request);
-        assert_eq!(due(&vitals), Some((60, Limit::Idle)));
+        assert_eq!(due(&vitals), Some((60, Limit::HttpIdle)));
         at(59).await;
         vitals.received(b"G");
-        assert_eq!(due(&vitals), Some((5, Limit::HeadTime)));
+        assert_eq!(due(&vitals), Some((5, Limit::HttpHeadTime)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -348,7 +349,7 @@ mod tests {
         let request = vitals.begin();
         vitals.received(b"GET /next");
         drop(request);
-        assert_eq!(due(&vitals), Some((5, Limit::HeadTime)));
+        assert_eq!(due(&vitals), Some((5, Limit::HttpHeadTime)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -391,11 +392,11 @@ mod tests {
         at(4).await;
         vitals.blocked();
         request.progressed();
-        assert_eq!(due(&vitals), Some((6, Limit::WriteStall)), "asking again is no progress");
+        assert_eq!(due(&vitals), Some((6, Limit::HttpWriteStall)), "asking again is no progress");
         vitals.progressed(1);
-        assert_eq!(due(&vitals), Some((10, Limit::WriteStall)));
+        assert_eq!(due(&vitals), Some((10, Limit::HttpWriteStall)));
         drop(request);
-        assert_eq!(due(&vitals), Some((60, Limit::Idle)));
+        assert_eq!(due(&vitals), Some((60, Limit::HttpIdle)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -404,10 +405,10 @@ mod tests {
         let request = vitals.begin();
         request.answered();
         at(20).await;
-        assert_eq!(due(&vitals), Some((40, Limit::BodyTime)));
+        assert_eq!(due(&vitals), Some((40, Limit::HttpBodyTime)));
         vitals.blocked();
         at(4).await;
-        assert_eq!(due(&vitals), Some((6, Limit::WriteStall)));
+        assert_eq!(due(&vitals), Some((6, Limit::HttpWriteStall)));
         drop(request);
     }
 
@@ -421,22 +422,22 @@ mod tests {
             at(5).await;
         }
         request.progressed();
-        assert_eq!(due(&vitals), Some((5, Limit::BodyTime)));
+        assert_eq!(due(&vitals), Some((5, Limit::HttpBodyTime)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn http2_is_idle_whatever_frames_it_sends() {
         let vitals = Vitals::new(Clock::mono());
         vitals.received(&PREFACE[..10]);
-        assert_eq!(due(&vitals), Some((5, Limit::HeadTime)));
+        assert_eq!(due(&vitals), Some((5, Limit::HttpHeadTime)));
         vitals.received(&PREFACE[10..]);
         at(1).await;
         vitals.received(b"\0\0\x08\x06\0\0\0\0\0pingping");
-        assert_eq!(due(&vitals), Some((59, Limit::Idle)));
+        assert_eq!(due(&vitals), Some((59, Limit::HttpIdle)));
         let (a, b) = (vitals.begin(), vitals.begin());
         drop(a);
         assert_eq!(due(&vitals), None);
         drop(b);
-        assert_eq!(due(&vitals), Some((60, Limit::Idle)));
+        assert_eq!(due(&vitals), Some((60, Limit::HttpIdle)));
     }
 }

@@ -139,7 +139,7 @@ async fn when_the_system_has_no_descriptor_accepting_pauses_and_recovers_at_once
     drop(open);
     let took = recovers(&server).await;
     prlimit(pid, Resource::Nofile, before).unwrap();
-    let pauses = server.metric("rillcast_limit_hits_total{limit=\"Descriptors\"}").await.unwrap();
+    let pauses = server.metric("rillcast_limit_hits_total{limit=\"descriptors\"}").await.unwrap();
     eprintln!("{alone:?} of 3 s before and {starved:?} without, {pauses} pauses, room again after {took:?}");
     assert!((1..200).contains(&pauses), "{pauses} pauses");
     assert!(starved < alone + SECOND * 3 / 20, "{starved:?} of 3 s instead of {alone:?}");

@@ -174,7 +174,7 @@ async fn a_slow_reader_of_a_segment_that_is_gone_gets_no_other_bytes() {
     let body = &heard[end..];
     assert!(body.len() < whole.len() && whole.starts_with(body), "{} of {} bytes", body.len(), whole.len());
     assert!(body.len() > 10_000, "{} bytes in {:?}", body.len(), asked.elapsed());
-    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"BodyTime\"}").await, Some(1));
+    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"http.body_time\"}").await, Some(1));
     encoder.stop().await;
     server.stop().await;
 }

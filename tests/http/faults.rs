@@ -102,9 +102,7 @@ async fn a_peer_that_does_not_read_what_it_asks_for_is_closed() {
             }
             asks += 1;
         }
-        if metric(&server, "rillcast_limit_hits_total{limit=\"RtmpOutbound\"}").await == Some(1)
-            || metric(&server, "rillcast_limit_hits_total{limit=\"Rtmp\"}").await == Some(1)
-        {
+        if metric(&server, "rillcast_limit_hits_total{limit=\"rtmp.outbound\"}").await == Some(1) {
             break;
         }
         assert!(began.elapsed() < 9 * SECOND, "still open after {asks} questions");

@@ -98,7 +98,7 @@ async fn a_stream_whose_window_stays_shut_is_given_up() {
     let response = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(12), closed).await;
     assert!(ended.is_ok(), "still open");
-    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"WriteStall\"}").await, Some(1));
+    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"http.write_stall\"}").await, Some(1));
     drop(response);
 }
 
@@ -123,7 +123,7 @@ async fn a_stream_that_is_read_in_crumbs_is_reset_and_the_others_go_on() {
     };
     assert!(began.elapsed() > Duration::from_millis(900) && began.elapsed() < Duration::from_secs(6));
     assert!(format!("{error:?}").contains("Reset("), "{error:?}");
-    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"BodyTime\"}").await, Some(1));
+    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"http.body_time\"}").await, Some(1));
     // The same connection still serves, and as much as before.
     let whole = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap().into_body().collect().await.unwrap();
     assert!(whole.to_bytes().len() > 100_000 && !connection.is_finished());

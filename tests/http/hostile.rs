@@ -182,7 +182,7 @@ async fn a_reader_that_does_not_read_is_given_up() {
     socket.write_all(asks.as_bytes()).await.unwrap();
     loop {
         let (_, metrics) = get(server.at.admin, "/metrics", "").await;
-        if metrics.contains("limit=\"WriteStall\"} 1") {
+        if metrics.contains("limit=\"http.write_stall\"} 1") {
             break;
         }
         assert!(began.elapsed() < Duration::from_secs(8), "still served: {metrics}");
@@ -205,7 +205,7 @@ async fn connections_past_the_cap_are_closed_and_the_operator_still_gets_in() {
     let (heard, closed) = raw(server.at.http, b"GET /livez HTTP/1.1\r\nHost: t\r\n\r\n", QUIET).await;
     assert!(closed && heard.is_empty(), "{heard}");
     let (_, metrics) = get(server.at.admin, "/metrics", "").await;
-    assert!(metrics.contains("limit=\"HttpConnections\"} 1"), "{metrics}");
+    assert!(metrics.contains("limit=\"http.connections\"} 1"), "{metrics}");
     drop(held);
     tokio::time::sleep(QUIET).await;
     let (head, _) = get(server.at.http, "/livez", "").await;

@@ -99,5 +99,5 @@ async fn what_is_not_rtmp_is_closed_at_once() {
         let (heard, closed) = hear(&mut socket, Duration::from_secs(1)).await;
         assert!(closed && heard.is_empty(), "{heard:?}");
     }
-    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"Rtmp\"}").await, Some(3));
+    assert_eq!(metric(&server, "rillcast_rtmp_protocol_errors_total").await, Some(3));
 }

@@ -155,7 +155,7 @@ async fn a_handshake_has_a_deadline_and_waits_for_a_place() {
         assert!(closed && heard.is_empty(), "{heard:?}");
     }
     assert!(began.elapsed() < Duration::from_millis(1_800), "{:?}", began.elapsed());
-    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"TlsTime\"}").await, Some(32));
+    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"tls.handshake\"}").await, Some(32));
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_reader_that_does_not_read_is_given_up_behind_tls_too() {
     let asks = "GET /assets/hls-1.7.4.min.js HTTP/1.1\r\nHost: t\r\n\r\n".repeat(60);
     stream.write_all(asks.as_bytes()).await.unwrap();
     let began = Instant::now();
-    while metric(&server, "rillcast_limit_hits_total{limit=\"WriteStall\"}").await != Some(1) {
+    while metric(&server, "rillcast_limit_hits_total{limit=\"http.write_stall\"}").await != Some(1) {
         assert!(began.elapsed() < Duration::from_secs(8), "still served");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

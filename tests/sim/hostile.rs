@@ -85,3 +85,35 @@ fn keyframes_without_end_stay_within_the_rings_bytes() {
     }
     assert!(most > 30 << 20, "only {most} bytes were ever kept");
 }
+
+/// Hostile case 89: the wall clock jumps an hour ahead, and back, and strays by milliseconds: nothing is cut by it.
+#[test]
+fn a_wall_clock_that_jumps_moves_no_part() {
+    let source = Source::default();
+    let parts = |jump: fn(i64) -> i64| {
+        let (start, registry) = (epoch(), Registry::new(Settings::default()));
+        let mut publisher = registry.publish(&StreamName::parse("cam").unwrap(), start).unwrap();
+        let generation = publisher.generation().clone();
+        publisher.expect(Expect { video: Some(true), audio: Some(true), ..Expect::default() });
+        source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+        for (n, one) in source.frames(20, start).into_iter().enumerate() {
+            let mut now = now_at(start, &one);
+            now.wall.unix_micros += jump(n as i64);
+            publisher.push(one.frame, now).unwrap();
+            publisher.tick(now);
+        }
+        let view = generation.rendition(TrackId::VIDEO).unwrap().view();
+        assert!(view.segments.iter().all(|segment| !segment.head.discontinuity));
+        let parts = view.segments.iter().flat_map(|segment| &segment.parts);
+        let times: Vec<_> = parts.map(|part| (part.start, part.duration, part.gap)).collect();
+        assert!(times.len() > 30 && times.iter().all(|(_, _, gap)| !gap), "{times:?}");
+        times
+    };
+    let honest = parts(|_| 0);
+    const HOUR: i64 = 3_600_000_000;
+    for jump in
+        [|n| if n > 400 { HOUR } else { 0 }, |n| if n > 400 { -HOUR } else { 0 }, |n| n % 7 * 3_000 - n * 500]
+    {
+        assert_eq!(parts(jump), honest);
+    }
+}

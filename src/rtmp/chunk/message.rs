@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::media::{Limit, RtmpLimits};
+
 /// One whole RTMP message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -48,6 +50,25 @@ pub enum Fault {
     /// A chunk size of 0 or with the top bit set.
     #[error("chunk size {0:#x} is not between 1 and 0x7fffffff")]
     ChunkSize(u32),
+}
+
+impl Fault {
+    /// Which of `limits` was run into, if it was one.
+    pub fn limit(&self, limits: &RtmpLimits) -> Option<Limit> {
+        match self {
+            Self::MessageTooLong { limit, .. } if *limit == limits.media_message => {
+                Some(Limit::RtmpMediaMessage)
+            }
+            Self::MessageTooLong { limit, .. } if *limit == limits.command_message => {
+                Some(Limit::RtmpCommandMessage)
+            }
+            Self::MessageTooLong { .. } => Some(Limit::RtmpEarlyMessage),
+            Self::TooManyStreams(_) => Some(Limit::RtmpChunkStreams),
+            Self::TooMuchUnfinished(limit) if *limit == limits.partial_bytes => Some(Limit::RtmpPartialBytes),
+            Self::TooMuchUnfinished(_) => Some(Limit::RtmpEarlyPartialBytes),
+            Self::NoEarlierHeader | Self::HeaderInMessage { .. } | Self::ChunkSize(_) => None,
+        }
+    }
 }
 
 /// A fault and the chunk stream it was found on.

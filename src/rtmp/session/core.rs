@@ -158,6 +158,13 @@ impl Session {
         }
     }
 
+    /// Bytes of heap that the conversation holds: messages that are not whole, what came too early, and what is to be
+    /// sent.
+    pub fn held(&self) -> usize {
+        let early = self.held.capacity();
+        self.reader.reserved().saturating_add(early).saturating_add(self.outbox.sending())
+    }
+
     /// The next thing to do; `None` until something changes.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outbox.poll()

@@ -52,7 +52,7 @@ pub(in crate::server) fn take(
         None => plain(context, head, peer, format, name),
     };
     let response = answer.unwrap_or_else(|denied| {
-        context.metrics.audience.refused(&denied);
+        context.refused(&denied, peer.address);
         let response = denial::response(&denied);
         if head.method == Method::HEAD { response.map(|_| nothing()) } else { response }
     });

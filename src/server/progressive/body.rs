@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::control::Limit;
 use crate::live::Reason;
+use crate::media::Limit;
 
 use super::super::body::TooSlow;
 use super::super::vitals::Vitals;
@@ -77,8 +77,8 @@ impl Body for LiveBody {
 impl Drop for LiveBody {
     fn drop(&mut self) {
         match self.vitals.given_up() {
-            Some(Limit::WriteStall) => self.reader.close(Reason::WriteTimeout),
-            Some(Limit::BodyTime) => self.reader.close(Reason::SlowClientLagged),
+            Some(Limit::HttpWriteStall | Limit::RingBlocked) => self.reader.close(Reason::WriteTimeout),
+            Some(Limit::HttpBodyTime) => self.reader.close(Reason::SlowClientLagged),
             _ => {}
         }
     }

@@ -21,10 +21,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::control::{Denied, Protocol, ViewerRequest};
 use crate::live::Reason;
-use crate::media::StreamName;
+use crate::media::{Limit, StreamName};
 use crate::progressive::Format;
 use crate::rtmp::{Codecs, Output, PlayRequest, Rejection, Session};
 
+use super::super::account::Account;
 use super::super::clock::Clock;
 use super::super::context::Context;
 use super::super::rtmp::{EARLY_READ, End, FAREWELL, STOPPING};
@@ -52,6 +53,9 @@ pub(in crate::server) struct Player<'a> {
     /// What the session says, until the queue is empty.
     talk: VecDeque<Bytes>,
     talked: usize,
+    /// Bytes in `queue`.
+    queued: usize,
+    account: Account,
     /// Whether something was written that may not have reached the socket yet.
     unflushed: bool,
     /// When the queue last became shorter, and when it was filled.
@@ -73,6 +77,8 @@ impl<'a> Player<'a> {
             queue,
             talk: VecDeque::new(),
             talked: 0,
+            queued: 0,
+            account: Account::new(&context.metrics.outputs.held_by_readers()),
             unflushed: false,
             moved: now,
             filled: now,
@@ -100,7 +106,7 @@ impl<'a> Player<'a> {
                 self.reader = Some(reader);
             }
             Err(denied) => {
-                self.context.metrics.audience.refused(&denied);
+                self.context.refused(&denied, peer);
                 tracing::debug!(%peer, reason = %denied, "play_refused");
                 let code = denied.status().play;
                 self.session.reject(&Rejection { code, description: denied.to_string() });
@@ -146,10 +152,12 @@ impl<'a> Player<'a> {
         let mut drain = self.context.drain();
         let mut drained = pin!(drain.started());
         let mut stopping = false;
-        let (mut buffer, mut batch) = ([0; EARLY_READ], VecDeque::new());
+        let (mut buffer, mut batch) = (vec![0; EARLY_READ], VecDeque::new());
         let mut sleep = pin!(tokio::time::sleep(FAREWELL));
         loop {
             self.drain();
+            let held = self.queued.saturating_add(self.talked).saturating_add(self.session.held());
+            self.account.set(held.saturating_add(buffer.len()));
             if self.queue.is_empty() && !self.talk.is_empty() {
                 mem::swap(&mut self.queue, &mut self.talk);
                 self.talked = 0;
@@ -199,6 +207,7 @@ impl<'a> Player<'a> {
     /// The queue was filled.
     fn fill(&mut self) {
         self.filled = Clock::mono();
+        self.queued = self.queue.iter().map(Bytes::len).sum();
         self.moved = self.filled;
     }
 
@@ -241,6 +250,7 @@ impl<'a> Player<'a> {
             reader.wrote_short();
         }
         self.moved = Clock::mono();
+        self.queued = self.queued.saturating_sub(count);
         while let Some(front) = self.queue.front_mut() {
             let len = front.len().min(count);
             front.advance(len);
@@ -276,7 +286,7 @@ impl<'a> Player<'a> {
             let stuck = now >= self.moved + self.patience();
             if stuck || now >= self.filled + BATCH_TIME {
                 self.leave(if stuck { Reason::WriteTimeout } else { Reason::SlowClientLagged });
-                return Some(End::Deaf);
+                return Some(End::Deaf(Limit::RingBlocked));
             }
         }
         if self.session.deadline().is_some_and(|at| at <= now)
@@ -307,7 +317,7 @@ impl<'a> Player<'a> {
                     self.talk.push_back(bytes);
                     if self.talked > self.context.limits.rtmp.outbound {
                         self.talk.clear();
-                        self.close(End::Deaf);
+                        self.close(End::Deaf(Limit::RtmpOutbound));
                     }
                 }
                 Output::Stopped => self.leave(Reason::ClientClosed),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::base::Rope;
 use crate::control::{Protocol, Viewer};
 use crate::live::{Reason, Subscriber, Taken};
-use crate::media::StreamName;
+use crate::media::{Limit, StreamName};
 use crate::progressive::{Chunk, Head};
 
 use super::super::clock::Clock;
@@ -124,6 +124,11 @@ impl Reader {
         self.chunks.wrote(now, now, true);
     }
 
+    /// A write to it stood still for too long.
+    pub(super) fn stalled(&self) {
+        self.context.hit(Limit::RingBlocked, &self.stream);
+    }
+
     /// For how long a write to it may stand still.
     pub(super) fn patience(&self) -> std::time::Duration {
         self.chunks.patience()
@@ -140,6 +145,9 @@ impl Drop for Reader {
         self.viewer.lagged(lag);
         self.viewer.close(reason, now);
         self.context.metrics.outputs.closed(self.protocol, &lag, reason);
+        if reason == Reason::SlowClientLagged && lag.events >= self.context.limits.ring.jumps as u64 {
+            self.context.hit(Limit::RingJumps, &self.stream);
+        }
         tracing::info!(
             stream = %self.stream,
             protocol = self.protocol.name(),

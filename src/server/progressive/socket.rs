@@ -101,6 +101,9 @@ async fn drive(upgrade: OnUpgrade, mut reader: Reader) {
     let mut socket =
         WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let reason = play(&mut socket, &mut reader).await;
+    if reason == Reason::WriteTimeout {
+        reader.stalled();
+    }
     reader.close(reason);
     if let Some(code) = farewell(reason) {
         let frame = CloseFrame { code, reason: reason.as_str().into() };

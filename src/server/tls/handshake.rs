@@ -15,11 +15,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::control::{Limit, Metrics};
-use crate::media::TlsLimits;
+use crate::control::Metrics;
+use crate::media::{Limit, TlsLimits};
 
 use super::{Keeper, TlsError};
 use crate::server::admission::Admission;
+use crate::server::clock::Clock;
 
 /// First byte of every TLS connection: the type of a handshake record (RFC 8446 §5.1).
 const HANDSHAKE_RECORD: u8 = 22;
@@ -99,11 +100,13 @@ impl Handshake {
         wrap: impl FnOnce(TcpStream) -> S,
         metrics: &Metrics,
     ) -> Option<TlsStream<S>> {
-        match timeout(self.gate.time, self.attempt(stream, peer, wrap)).await {
+        let hit = |limit| metrics.limit(limit, peer, Clock::mono());
+        let crowded = || hit(Limit::TlsInFlightPerCore);
+        match timeout(self.gate.time, self.attempt(stream, peer, wrap, crowded)).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(refused)) => {
                 match refused {
-                    Refused::Crowded => metrics.limit(Limit::TlsHandshakes),
+                    Refused::Crowded => hit(Limit::TlsInFlightPerAddress),
                     Refused::Gone => {}
                     Refused::Plain | Refused::Tls(_) => {
                         metrics.tls_failures.inc();
@@ -112,7 +115,7 @@ impl Handshake {
                 tracing::debug!(%peer, reason = %refused, "tls_refused");
             }
             Err(_) => {
-                metrics.limit(Limit::TlsTime);
+                hit(Limit::TlsHandshake);
                 tracing::debug!(%peer, reason = "the handshake took too long", "tls_refused");
             }
         }
@@ -124,6 +127,7 @@ impl Handshake {
         mut stream: TcpStream,
         peer: IpAddr,
         wrap: impl FnOnce(TcpStream) -> S,
+        crowded: impl FnOnce(),
     ) -> Result<TlsStream<S>, Refused> {
         let _place = self.gate.places.admit(peer).map_err(|_| Refused::Crowded)?;
         // Who says nothing takes no slot.
@@ -137,6 +141,9 @@ impl Handshake {
                 let _ = timeout(FAREWELL, farewell(&mut stream, self.plain)).await;
             }
             return Err(Refused::Plain);
+        }
+        if self.gate.slots.available_permits() == 0 {
+            crowded();
         }
         // It is never closed.
         let _slot = self.gate.slots.acquire().await.map_err(|_| Refused::Crowded)?;
