@@ -22,9 +22,9 @@ mod panics;
 mod pauses;
 #[path = "e2e_stress/process.rs"]
 mod process;
+#[path = "relay/mod.rs"]
+#[allow(dead_code, reason = "what nobody here needs is used elsewhere")]
+mod relay;
 #[path = "http/rig.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod rig;
-#[path = "http/swallow.rs"]
-#[allow(dead_code, reason = "shared with the HTTP tests")]
-mod swallow;

@@ -48,6 +48,9 @@ mod playback;
 mod progressive;
 #[path = "http/ranges.rs"]
 mod ranges;
+#[path = "relay/mod.rs"]
+#[allow(dead_code, reason = "what nobody here needs is used elsewhere")]
+mod relay;
 #[path = "http/rig.rs"]
 mod rig;
 #[path = "http/routes.rs"]
@@ -56,8 +59,6 @@ mod routes;
 mod rtmp_play;
 #[path = "http/rtmp_player.rs"]
 mod rtmp_player;
-#[path = "http/swallow.rs"]
-mod swallow;
 #[path = "http/tls.rs"]
 mod tls;
 #[path = "http/tls_rig.rs"]

@@ -46,8 +46,8 @@ async fn meet(at: SocketAddr, listener: &TcpListener) -> (TcpStream, TcpStream) 
 }
 
 fn noise(length: usize) -> Vec<u8> {
-    let mut chance = Chance::new(SEED);
-    (0..length).map(|_| chance.next() as u8).collect()
+    let (mut chance, bytes) = (Chance::new(SEED), (0..=u8::MAX).collect::<Vec<_>>());
+    (0..length).filter_map(|_| chance.pick(&bytes).copied()).collect()
 }
 
 /// How many bits differ.
@@ -166,6 +166,10 @@ async fn a_stall_holds_back_and_loses_nothing_and_a_swallowed_byte_is_gone() {
     pair.relay.heal();
     pair.server.read_exact(&mut four).await.unwrap();
     assert_eq!(&four, b"held");
+    pair.relay.deafen();
+    pair.server.write_all(b"unheard").await.unwrap();
+    let heard = tokio::time::timeout(SECOND / 5, pair.peer.read(&mut four)).await;
+    assert!(heard.is_err(), "the peer hears nothing");
     pair.relay.swallow();
     pair.peer.write_all(b"lost").await.unwrap();
     tokio::time::sleep(SECOND / 5).await;

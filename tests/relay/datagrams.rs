@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 
-use crate::relay::{Direction, Impairment, UdpRelay};
+use crate::relay::udp::UdpRelay;
+use crate::relay::{Direction, Impairment};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SEED: u64 = 7;

@@ -12,4 +12,3 @@ pub(crate) mod udp;
 pub(crate) use chance::Chance;
 pub(crate) use fates::Impairment;
 pub(crate) use tcp::{Direction, Relay};
-pub(crate) use udp::UdpRelay;

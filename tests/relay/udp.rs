@@ -1,6 +1,7 @@
 //! A way to a UDP server along which datagrams are late, lost, doubled, damaged and out of order.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -94,13 +95,15 @@ async fn serve(
     let mut answers = tokio::task::JoinSet::new();
     while let Ok((count, peer)) = door.recv_from(&mut buffer).await {
         let seed = seed.wrapping_add(2 * peers.len() as u64);
-        if !peers.contains_key(&peer) {
-            let Ok(line) = meet(&door, peer, to, seed, (&up, &down), &mut answers).await else { return };
-            peers.insert(peer, line);
-        }
-        if let (Some(line), Some(bytes)) = (peers.get_mut(&peer), buffer.get(..count)) {
-            line.pass(bytes);
-        }
+        let line = match peers.entry(peer) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let line = meet(&door, peer, to, seed, (&up, &down), &mut answers).await;
+                let Ok(line) = line else { return };
+                new.insert(line)
+            }
+        };
+        line.pass(buffer.get(..count).unwrap_or_default());
     }
 }
 
