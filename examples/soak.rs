@@ -3,6 +3,7 @@
 //! `tests/soak --for 1h` builds and runs it.
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a tool that measures time and prints what came of it"
 )]

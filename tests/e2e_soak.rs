@@ -27,6 +27,7 @@ async fn half_a_minute_of_publishers_viewers_and_faults_leaves_everything_as_it_
         fault: Duration::from_secs(3),
         window: Duration::from_secs(8),
         grace: Duration::from_secs(3),
+        rest: Duration::ZERO,
         ..options
     });
     let report = report.await.unwrap();

@@ -12,6 +12,8 @@
 
 #[path = "e2e_stress/answers.rs"]
 mod answers;
+#[path = "e2e_stress/damage.rs"]
+mod damage;
 #[path = "e2e_stress/descriptors.rs"]
 mod descriptors;
 #[path = "e2e_stress/drain.rs"]
@@ -23,7 +25,7 @@ mod pauses;
 #[path = "e2e_stress/process.rs"]
 mod process;
 #[path = "relay/mod.rs"]
-#[allow(dead_code, reason = "what nobody here needs is used elsewhere")]
+#[allow(dead_code, unused_imports, reason = "what nobody here needs is used elsewhere")]
 mod relay;
 #[path = "http/rig.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]

@@ -34,6 +34,8 @@ mod h2;
 mod health;
 #[path = "http/hostile.rs"]
 mod hostile;
+#[path = "http/impaired.rs"]
+mod impaired;
 #[path = "http/ingest.rs"]
 mod ingest;
 #[path = "http/kicked.rs"]
@@ -49,7 +51,7 @@ mod progressive;
 #[path = "http/ranges.rs"]
 mod ranges;
 #[path = "relay/mod.rs"]
-#[allow(dead_code, reason = "what nobody here needs is used elsewhere")]
+#[allow(dead_code, unused_imports, reason = "what nobody here needs is used elsewhere")]
 mod relay;
 #[path = "http/rig.rs"]
 mod rig;

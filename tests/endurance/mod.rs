@@ -54,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) window: Duration,
     /// How long streams wait for their encoders.
     pub(crate) grace: Duration,
+    /// How long it rests after the load at least: streams that are over can be had for a minute and more.
+    pub(crate) rest: Duration,
     /// Where the server's log goes.
     pub(crate) log: Option<PathBuf>,
 }
@@ -70,6 +72,7 @@ impl Options {
             fault: Duration::from_secs(30),
             window: Duration::from_secs(30),
             grace: Duration::from_secs(10),
+            rest: Duration::from_secs(90),
             log: None,
         }
     }

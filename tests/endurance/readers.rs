@@ -38,8 +38,8 @@ impl Way {
 pub(crate) async fn read(scene: &Scene, stream: usize, way: Way, until: Instant) -> Result<(), Fault> {
     let asked = Instant::now();
     let name = scene.name(stream);
-    let bytes = match way {
-        Way::WebSocket => frames(scene.http, name, until).await?,
+    let (bytes, head) = match way {
+        Way::WebSocket => (frames(scene.http, name, until).await?, String::new()),
         Way::Rtmp => {
             let mut socket = play(connect(scene.rtmp, None).await?, name).await?;
             drain(&mut socket, until).await?
@@ -50,13 +50,18 @@ pub(crate) async fn read(scene: &Scene, stream: usize, way: Way, until: Instant)
             drain(&mut socket, until).await?
         }
     };
+    if head.starts_with("HTTP/1.1 406") {
+        scene.book.count("readers of a format that has no place for the codec");
+        return Ok(());
+    }
     scene.book.add("bytes of endless readers", bytes);
     let now = Instant::now();
     if scene.book.calm.holds(stream, asked, now) {
         if now < until {
-            scene
-                .book
-                .breach("a reader was closed without a fault", format!("{way:?} of {name}, {bytes} bytes"));
+            scene.book.breach(
+                "a reader was closed without a fault",
+                format!("{way:?} of {name}, {bytes} bytes, {head:?}"),
+            );
         } else if bytes < 10_000 && now - asked > FIRST {
             scene.book.breach("a reader got nothing", format!("{way:?} of {name}, {bytes} bytes"));
         }
@@ -108,16 +113,22 @@ fn request(name: &str, way: Way) -> String {
     format!("GET /live/{name}.{extension} HTTP/1.1\r\nHost: soak\r\n\r\n")
 }
 
-/// Bytes until the end, or the instant given.
-async fn drain(socket: &mut TcpStream, until: Instant) -> Result<u64, Fault> {
-    let (mut bytes, mut buffer) = (0, vec![0; READ]);
+/// Bytes until the end, or the instant given; and how it begins.
+async fn drain(socket: &mut TcpStream, until: Instant) -> Result<(u64, String), Fault> {
+    let (mut bytes, mut head, mut buffer) = (0, String::new(), vec![0; READ]);
     while let Ok(read) = tokio::time::timeout_at(until.into(), socket.read(&mut buffer)).await {
         match read {
             Ok(0) | Err(_) => break,
-            Ok(count) => bytes += count as u64,
+            Ok(count) => {
+                if bytes == 0 {
+                    let begins = buffer.get(..count.min(16)).unwrap_or_default();
+                    head = String::from_utf8_lossy(begins).into_owned();
+                }
+                bytes += count as u64;
+            }
         }
     }
-    Ok(bytes)
+    Ok((bytes, head))
 }
 
 async fn frames(at: SocketAddr, name: &str, until: Instant) -> Result<u64, Fault> {

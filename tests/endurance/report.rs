@@ -15,13 +15,12 @@ const MIB: f64 = 1024.0 * 1024.0;
 const GROWTH: f64 = 2.0;
 /// How many errors of a slope it may be off by chance.
 const SURE: f64 = 2.0;
-/// What is left out of the fit, of the run and in seconds, whichever is more: windows fill up, and whatever is made once
-/// is made.
-const WARM: (f64, f64) = (0.2, 120.0);
+/// What is left out of the fit, of the run or at least: windows fill up, and whatever is made once is made.
+const WARM: (f64, Duration) = (0.2, Duration::from_secs(120));
 /// Seconds that are needed for a fit: what a shorter one says is noise.
 const ENOUGH: usize = 300;
-/// Beyond what it had at first, the process may keep so much: an allocator does not give everything back.
-const KEPT: u64 = 48 * 1024 * 1024;
+/// An allocator keeps what it once had: afterwards the process may be as large as while it warmed up, and a little more.
+const KEPT: u64 = 4 * 1024 * 1024;
 /// Series of metrics that counters of what happened may add, each once.
 const SERIES: u64 = 120;
 /// A part may be so many PART-TARGETs after the one before, in 99 of 100.
@@ -54,14 +53,12 @@ pub(crate) struct Report {
     passed: bool,
 }
 
-/// Whether everything that was taken is given back.
-pub(crate) fn is_back(before: &Look, after: &Look) -> bool {
-    leftovers(before, after).is_empty()
-}
-
-fn leftovers(before: &Look, after: &Look) -> Vec<String> {
+/// What was taken and is not given back.
+pub(crate) fn leftovers(before: &Look, looks: &[Look], after: &Look) -> Vec<String> {
+    let from = warm(looks);
+    let warm = looks.iter().filter(|look| look.at <= from).map(|look| look.resident).max();
     let most = [
-        ("MiB of memory", before.resident / 1024 / 1024 + KEPT / 1024 / 1024, after.resident / 1024 / 1024),
+        ("bytes of memory", warm.unwrap_or(before.resident) + KEPT, after.resident),
         ("file descriptors", before.descriptors, after.descriptors),
         ("tasks", before.tasks, after.tasks),
         ("series", before.series + SERIES, after.series),
@@ -74,7 +71,7 @@ fn leftovers(before: &Look, after: &Look) -> Vec<String> {
 impl Report {
     /// Judges what is in the book, and what was measured.
     pub(crate) fn new(options: Options, book: &Book, shape: Shape) -> Self {
-        for what in leftovers(&shape.before, &shape.after) {
+        for what in leftovers(&shape.before, &shape.looks, &shape.after) {
             book.breach("not given back", what);
         }
         let growth = growth(&shape.looks, |look| look.resident as f64 / MIB);
@@ -206,11 +203,15 @@ fn write_table(
     )
 }
 
+/// When it had warmed up.
+fn warm(looks: &[Look]) -> Duration {
+    looks.last().map_or(WARM.1, |last| last.at.mul_f64(WARM.0).max(WARM.1))
+}
+
 /// How fast something grows, an hour, past the warm-up.
 fn growth(looks: &[Look], of: fn(&Look) -> f64) -> Option<Slope> {
-    let last = looks.last()?.at.as_secs_f64();
-    let from = (last * WARM.0).max(WARM.1);
-    let steady = looks.iter().filter(|look| look.at.as_secs_f64() >= from);
+    let from = warm(looks);
+    let steady = looks.iter().filter(|look| look.at >= from);
     let samples: Vec<_> = steady.map(|look| (look.at.as_secs_f64() / 3600.0, of(look))).collect();
     if samples.len() < ENOUGH { None } else { slope(&samples) }
 }

@@ -13,7 +13,7 @@ use super::encoder::{Encoder, Order, clips};
 use super::faults::Faults;
 use super::follower::follow;
 use super::relay::{Chance, Relay};
-use super::report::{Report, Shape};
+use super::report::{Report, Shape, leftovers};
 use super::server::Server;
 use super::vitals::{Doctor, Lateness, Look};
 use crate::Fault;
@@ -46,7 +46,7 @@ pub(crate) async fn run(options: Options) -> Result<Report, Fault> {
     let looks = load(&options, &scene, &server, &mut doctor).await?;
     book.calm.disturb(None, Instant::now(), Instant::now() + 3600 * SECOND);
     let shape = Shape { before, looks, time: began.elapsed(), lateness: late.told(), ..Shape::default() };
-    let (after, took) = rest(&options, &mut doctor, &before).await?;
+    let (after, took) = rest(&options, &mut doctor, &shape).await?;
     drop(doctor);
 
     let (lines, mistakes) = server.logged();
@@ -120,12 +120,14 @@ async fn load(
 }
 
 /// Waits until everything that was taken is given back, as long as that may take; how it is then, and after how long.
-async fn rest(options: &Options, doctor: &mut Doctor, before: &Look) -> Result<(Look, Duration), Fault> {
+async fn rest(options: &Options, doctor: &mut Doctor, shape: &Shape) -> Result<(Look, Duration), Fault> {
     let began = Instant::now();
-    let most = 3 * options.window + options.grace + PATIENCE;
+    let most = options.rest + options.window + options.grace + PATIENCE;
     loop {
         let look = doctor.look().await?;
-        if super::report::is_back(before, &look) || began.elapsed() > most {
+        let back =
+            began.elapsed() >= options.rest && leftovers(&shape.before, &shape.looks, &look).is_empty();
+        if back || began.elapsed() > most {
             return Ok((look, began.elapsed()));
         }
         tokio::time::sleep(SECOND).await;

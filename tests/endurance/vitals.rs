@@ -9,6 +9,9 @@ use super::http::Connection;
 use super::server::Server;
 use crate::Fault;
 
+/// Seconds, or looks, from one word of progress to the next.
+const MINUTE: usize = 60;
+
 /// One look.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Look {
@@ -71,6 +74,22 @@ impl Doctor {
         })
     }
 
+    fn progress(&self, look: &Look) -> String {
+        let pages = self.book.pages();
+        let breaches: u64 = pages.breaches.values().map(|(count, _)| count).sum();
+        let first = pages.breaches.values().find_map(|(_, told)| told.first());
+        format!(
+            "{:5.0} s  {:6.1} MiB  {} descriptors  {} tasks  {} series  {} faults  {breaches} breaches {}",
+            look.at.as_secs_f64(),
+            look.resident as f64 / 1024.0 / 1024.0,
+            look.descriptors,
+            look.tasks,
+            look.series,
+            pages.faults.len(),
+            first.map_or("", String::as_str),
+        )
+    }
+
     /// Looks every second until the instant given.
     pub(crate) async fn watch(&mut self, until: Instant) -> Vec<Look> {
         let mut looks = Vec::new();
@@ -79,7 +98,12 @@ impl Doctor {
         while Instant::now() < until {
             tick.tick().await;
             match self.look().await {
-                Ok(look) => looks.push(look),
+                Ok(look) => {
+                    if looks.len() % MINUTE == MINUTE - 1 {
+                        eprintln!("{}", self.progress(&look));
+                    }
+                    looks.push(look);
+                }
                 Err(error) => self.book.breach("the operator gets no answer", error.to_string()),
             }
         }
