@@ -76,4 +76,24 @@ impl Options {
             log: None,
         }
     }
+
+    /// The flags that make the same run again.
+    pub(crate) fn flags(&self) -> String {
+        let time = |span| humantime::format_duration(span).to_string().replace(' ', "");
+        let usual = Self::new(self.time, self.seed, PathBuf::new());
+        let mut flags = format!("--for {} --seed {}", time(self.time), self.seed);
+        for (changed, flag) in [
+            (self.publishers != usual.publishers, format!(" --publishers {}", self.publishers)),
+            (self.sessions != usual.sessions, format!(" --sessions {}", self.sessions)),
+            (self.fault != usual.fault, format!(" --fault {}", time(self.fault))),
+            (self.window != usual.window, format!(" --window {}", time(self.window))),
+            (self.grace != usual.grace, format!(" --grace {}", time(self.grace))),
+            (self.rest != usual.rest, format!(" --rest {}", time(self.rest))),
+        ] {
+            if changed {
+                flags += &flag;
+            }
+        }
+        flags
+    }
 }

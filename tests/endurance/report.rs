@@ -194,13 +194,7 @@ fn write_table(
         told.iter().try_for_each(|text| writeln!(out, "    {text}"))?;
     }
     let passed = if pages.breaches.is_empty() { "passed" } else { "failed" };
-    let time = humantime::format_duration(options.time);
-    writeln!(
-        out,
-        "{passed}; again: tests/soak --for {} --seed {}",
-        time.to_string().replace(' ', ""),
-        options.seed
-    )
+    writeln!(out, "{passed}; again: tests/soak {}", options.flags())
 }
 
 /// When it had warmed up.
