@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rillcast::base::Rope;
-use rillcast::hls::{Answer, Directives, File, Request, answer, multivariant};
+use rillcast::hls::{Answer, Directives, File, Form, Request, answer, multivariant};
 use rillcast::live::{Registry, Settings};
 use rillcast::media::{Limits, Now, StreamName, TrackId, WallTime};
 use rillcast::push::{self, Client, Clip, Pace, Target};
@@ -172,23 +172,23 @@ fn one_state_has_one_multivariant_playlist_however_often_it_is_asked_for() {
     while !generation.playable() {
         assert!(publish.step(&mut pace, start));
     }
-    let body = |gzip| match multivariant(&generation, |_| (None, None), false, gzip) {
+    let body = |form| match multivariant(&generation, |_| (None, None), false, form) {
         Answer::Ready(reply) => reply.body.runs()[0].clone(),
         other => panic!("{other:?}"),
     };
-    for gzip in [false, true] {
-        let first = body(gzip);
-        let ask = || (0..100).map(|_| memory(&body(gzip))).collect::<Vec<_>>();
+    for form in [Form::Plain, Form::Gzip] {
+        let first = body(form);
+        let ask = || (0..100).map(|_| memory(&body(form))).collect::<Vec<_>>();
         let all = std::thread::scope(|scope| {
             let askers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
             askers.into_iter().flat_map(|asker| asker.join().unwrap()).collect::<Vec<_>>()
         });
-        assert!(all.iter().all(|one| *one == memory(&first)), "made again, gzip: {gzip}");
+        assert!(all.iter().all(|one| *one == memory(&first)), "made again, {form:?}");
         let number = generation.rendition(TrackId::VIDEO).unwrap().view().next_part;
         while generation.rendition(TrackId::VIDEO).unwrap().view().next_part == number {
             assert!(publish.step(&mut pace, start));
         }
-        assert_ne!(memory(&body(gzip)), memory(&first), "the state before is sent, gzip: {gzip}");
+        assert_ne!(memory(&body(form)), memory(&first), "the state before is sent, {form:?}");
     }
 }
 

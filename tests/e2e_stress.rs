@@ -12,12 +12,20 @@
 
 #[path = "e2e_stress/answers.rs"]
 mod answers;
+#[path = "e2e_stress/asleep.rs"]
+mod asleep;
 #[path = "e2e_stress/damage.rs"]
 mod damage;
+#[path = "progressive/demux.rs"]
+#[allow(dead_code, reason = "shared with the tests of endless files")]
+mod demux;
 #[path = "e2e_stress/descriptors.rs"]
 mod descriptors;
 #[path = "e2e_stress/drain.rs"]
 mod drain;
+#[path = "http/film.rs"]
+#[allow(dead_code, reason = "shared with the HTTP tests")]
+mod film;
 #[path = "e2e_stress/panics.rs"]
 mod panics;
 #[path = "e2e_stress/pauses.rs"]
@@ -30,3 +38,5 @@ mod relay;
 #[path = "http/rig.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod rig;
+#[path = "e2e_stress/shed.rs"]
+mod shed;

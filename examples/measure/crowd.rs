@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::playlist::Next;
@@ -23,6 +25,8 @@ use crate::{Fault, Source, http};
 
 /// What is left out while everybody gets into step, and the server learns how far keyframes are apart.
 const WARM_UP: Duration = Duration::from_secs(6);
+/// A reader that takes nothing is closed after six seconds, once the system's buffers are full.
+const STALLED: Duration = Duration::from_secs(10);
 
 #[derive(Args, Clone)]
 pub(crate) struct Options {
@@ -43,6 +47,9 @@ pub(crate) struct Options {
     /// The server's process.
     #[arg(long)]
     pid: u32,
+    /// In every second round: how many besides ask for the stream as an endless file and read nothing of it.
+    #[arg(long, default_value_t = 0)]
+    stalled: usize,
     /// nginx for comparison: its process, the folder it serves, its `http://host:port`.
     #[arg(long, num_args = 3, value_names = ["PID", "FOLDER", "URL"])]
     nginx: Option<Vec<String>>,
@@ -91,9 +98,16 @@ pub(crate) fn run(options: Options) -> Result<(), Fault> {
     LocalSet::new().block_on(&runtime, async {
         let media = open(&options.play, Duration::from_secs(15)).await?;
         for round in 0..options.rounds {
-            println!("-- {} viewers, round {}", options.viewers, round + 1);
+            let stalled = if round % 2 == 1 { options.stalled } else { 0 };
+            println!(
+                "-- {} viewers beside {stalled} that read nothing, round {}",
+                options.viewers,
+                round + 1
+            );
+            let stalls: Vec<_> = (0..stalled).map(|n| spawn_local(stall(options.play.clone(), n))).collect();
             tokio::time::sleep(WARM_UP / 2).await;
             let live = live(&options, &media, rate).await?;
+            stalls.iter().for_each(tokio::task::JoinHandle::abort);
             let sizes = live.report(&options, &journal);
             if let Some([pid, folder, url]) = options.nginx.as_deref() {
                 let theirs = files(&options, pid.parse()?, Path::new(folder), url, sizes).await?;
@@ -147,6 +161,20 @@ async fn live(options: &Options, media: &Media, bit_rate: u64) -> Result<Live, F
     tokio::time::sleep(WARM_UP / 4).await;
     let own = used(own, at_end);
     Ok(Live { shared, cpu: used(before, after), own, lists, took, memory, from })
+}
+
+/// One that asks for an endless file and reads nothing of it, again and again since it is closed for that.
+async fn stall(play: String, n: usize) -> Result<(), Fault> {
+    let (authority, path) = http::split(&play)?;
+    let stream = path.trim_end_matches("/index.m3u8");
+    let request = format!("GET {stream}.flv HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+    // They do not come all at once.
+    tokio::time::sleep(Duration::from_millis(n as u64 * 5)).await;
+    loop {
+        let mut reader = TcpStream::connect(authority).await?;
+        reader.write_all(request.as_bytes()).await?;
+        tokio::time::sleep(STALLED).await;
+    }
 }
 
 async fn follow(

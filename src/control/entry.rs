@@ -8,7 +8,7 @@ use crate::media::{Now, StreamName, WallTime};
 use super::crowd::Kind;
 use super::identity::ViewerRequest;
 use super::listing::{Watched, Watching};
-use super::viewer::{Leave, Seat};
+use super::viewer::Seat;
 
 /// Bytes kept of what a player calls itself.
 const AGENT: usize = 96;
@@ -79,8 +79,8 @@ impl Entry {
     }
 
     /// What to tell of it when it leaves.
-    pub(super) fn left(&self, key: u64, reason: Leave, now: Now) -> Watched {
-        Watched { viewer: self.told(key, now.mono), until: now.wall.to_string(), reason: reason.name() }
+    pub(super) fn left(&self, key: u64, reason: &'static str, now: Now) -> Watched {
+        Watched { viewer: self.told(key, now.mono), until: now.wall.to_string(), reason }
     }
 
     pub(super) fn told(&self, key: u64, now: Instant) -> Watching {

@@ -10,6 +10,19 @@ use crate::media::StreamName;
 /// The longest session id there may be (CTA-5004 §3, `sid`).
 const SESSION: usize = 64;
 
+/// Characters of an id that is put into a viewer's URLs.
+pub const VIEWER_ID: usize = 16;
+
+/// A new id for a viewer's URLs, in hexadecimal digits: nobody can guess another's.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn draw_viewer_id() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; VIEWER_ID / 2];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// How a viewer is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Protocol {

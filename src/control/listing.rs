@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::viewer::Lag;
+use crate::live::Lag;
 
 /// Viewers, newest first.
 #[derive(Debug, Serialize)]

@@ -61,6 +61,7 @@ pub(super) const KEYS: &[Key] = &[
     key!("live.window", "a time from \"4s\" to \"5m\"", |s, v| span(v, 4_000, 300_000) => s.window),
     key!("live.grace", GRACE, |s, v| grace(v) => s.grace),
     key!("live.takeover", TAKEOVER, |s, v| takeover(v) => s.takeover),
+    key!("live.viewer_ids", FLAG, |s, v| v.flag() => s.viewer_ids),
     key!("obs.server", "a URL such as \"rtmp://live.example.org/live\"", |s, v| v.text().and_then(Endpoint::parse).map(Some) => s.obs.server),
     key!("obs.max_kbps", COUNT, |s, v| v.count() => s.obs.max_kbps),
     key!("obs.max_renditions", "a number from 1 to 7",
@@ -96,6 +97,8 @@ pub(super) const KEYS: &[Key] = &[
     key!("limits.viewers.per_address", COUNT, |s, v| v.count() => s.limits.viewers.per_address),
     key!("limits.ring.bytes", SIZE, |s, v| v.size() => s.limits.ring.bytes),
     key!("limits.ring.segment_bytes", SIZE, |s, v| v.size() => s.limits.ring.segment_bytes),
+    key!("limits.ring.history", "a time from \"2s\" to \"60s\"", |s, v| span(v, 2_000, 60_000) => s.limits.ring.history),
+    key!("limits.ring.blocked", "a time from \"1s\" to \"5m\"", |s, v| span(v, 1_000, 300_000) => s.limits.ring.blocked),
     key!("limits.ring.part_bytes", SIZE, |s, v| v.size() => s.limits.ring.part_bytes),
 ];
 

@@ -45,6 +45,8 @@ pub struct Settings {
     pub policies: HashMap<StreamName, Policy>,
     /// Streams that are published as renditions of one.
     pub groups: Vec<DeclaredGroup>,
+    /// Whether viewers of HLS get ids in their URLs, to be counted by.
+    pub viewer_ids: bool,
     /// What OBS Studio is told to encode.
     pub obs: Obs,
     /// How long a stopping server lets its connections finish.
@@ -128,6 +130,7 @@ impl Default for Settings {
             streams: Vec::new(),
             open_publish: false,
             demo: false,
+            viewer_ids: false,
             latency: Latency::Balanced,
             part: None,
             segment: Duration::from_secs(2),

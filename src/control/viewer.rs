@@ -5,76 +5,16 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
+use crate::live::{Lag, Reason};
 use crate::media::{Now, StreamName, WallTime};
 
 use super::identity::Protocol;
 use super::viewers::Viewers;
 
-/// Why a viewer is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
-    /// It closed.
-    ClientClosed,
-    /// It fell behind further than it may.
-    SlowClientLagged,
-    /// It took nothing for too long.
-    WriteTimeout,
-    /// There is nothing more of the stream.
-    StreamEnded,
-    /// The operator sent it away.
-    Kicked,
-    /// The server stops.
-    Shutdown,
-    /// It asked for nothing for too long.
-    Idle,
-}
-
-impl Leave {
-    const ALL: [Self; 7] = [
-        Self::ClientClosed,
-        Self::SlowClientLagged,
-        Self::WriteTimeout,
-        Self::StreamEnded,
-        Self::Kicked,
-        Self::Shutdown,
-        Self::Idle,
-    ];
-
-    /// In the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ClientClosed => "client_closed",
-            Self::SlowClientLagged => "slow_client_lagged",
-            Self::WriteTimeout => "write_timeout",
-            Self::StreamEnded => "stream_ended",
-            Self::Kicked => "kicked",
-            Self::Shutdown => "shutdown",
-            Self::Idle => "idle",
-        }
-    }
-}
-
-/// What a slow viewer has missed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Lag {
-    /// How often it had to skip.
-    pub events: u64,
-    /// Frames skipped.
-    pub frames: u64,
-    /// Bytes skipped.
-    pub bytes: u64,
-    /// Furthest behind that it was, in microseconds of media.
-    pub largest_micros: i64,
-    /// How long writes to it stood still, in microseconds.
-    pub blocked_micros: u64,
-    /// Writes that were not done in time.
-    pub timeouts: u64,
-    /// Writes that took a part of what was given.
-    pub short_writes: u64,
-}
+/// One that takes what it is given within this keeps up, as far as that tells.
+const TAKES: Duration = Duration::from_secs(2);
 
 /// Where a viewer sits: what others may see of it, and say to it.
 #[derive(Debug)]
@@ -88,8 +28,11 @@ pub(super) struct Seat {
     pub(super) agent: Option<Box<str>>,
     pub(super) since: WallTime,
     sent: AtomicU64,
+    /// When it was given what it has not come back from, in milliseconds after `born` and one; 0 while it asks.
+    given: AtomicU64,
+    born: Instant,
     lag: Mutex<Lag>,
-    /// 0 while it may stay; else one more than the reason's place in [`Leave::ALL`].
+    /// 0 while it may stay; else one more than the reason's place in [`Reason::ALL`].
     leave: AtomicU8,
     waker: Mutex<Option<Waker>>,
 }
@@ -100,10 +43,11 @@ impl Seat {
         stream: StreamName,
         protocol: Protocol,
         (address, agent): (IpAddr, Option<Box<str>>),
-        since: WallTime,
+        now: Now,
     ) -> Self {
-        let (sent, lag, leave, waker) = Default::default();
-        Self { id, identity, stream, protocol, address, agent, since, sent, lag, leave, waker }
+        let (sent, given, lag, leave, waker) = Default::default();
+        let (since, born) = (now.wall, now.mono);
+        Self { id, identity, stream, protocol, address, agent, since, sent, given, born, lag, leave, waker }
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -114,9 +58,18 @@ impl Seat {
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it has missed, in bytes; then for how long it has not taken what it was given, in microseconds.
+    pub(super) fn missed(&self, now: Instant) -> (u64, u64) {
+        let lag = self.lag();
+        let given = self.given.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis);
+        let stands = given.map_or(Duration::ZERO, |at| now.saturating_duration_since(self.born + at));
+        let stands = if stands < TAKES { 0 } else { u64::try_from(stands.as_micros()).unwrap_or(u64::MAX) };
+        (lag.bytes, lag.blocked_micros.saturating_add(stands))
+    }
+
     /// The first reason wins. Whether it is this one.
-    pub(super) fn close(&self, reason: Leave) -> bool {
-        let number = Leave::ALL.iter().zip(1_u8..).find(|(one, _)| **one == reason).map_or(1, |(_, n)| n);
+    pub(super) fn close(&self, reason: Reason) -> bool {
+        let number = Reason::ALL.iter().zip(1_u8..).find(|(one, _)| **one == reason).map_or(1, |(_, n)| n);
         let first = self.leave.compare_exchange(0, number, Ordering::AcqRel, Ordering::Acquire).is_ok();
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waker) = waker {
@@ -125,12 +78,12 @@ impl Seat {
         first
     }
 
-    pub(super) fn closed(&self) -> Option<Leave> {
+    pub(super) fn closed(&self) -> Option<Reason> {
         let number = usize::from(self.leave.load(Ordering::Acquire));
-        Leave::ALL.get(number.checked_sub(1)?).copied()
+        Reason::ALL.get(number.checked_sub(1)?).copied()
     }
 
-    fn poll_closed(&self, cx: &Context<'_>) -> Poll<Leave> {
+    fn poll_closed(&self, cx: &Context<'_>) -> Poll<Reason> {
         {
             let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
             if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
@@ -160,10 +113,17 @@ impl Viewer {
         format!("{:016x}", self.seat.id)
     }
 
-    /// Notes that `bytes` more were written to it.
+    /// Notes that it was given `bytes` more to take.
     pub fn sent(&mut self, bytes: u64, now: Now) {
         self.now = now;
         self.seat.sent.fetch_add(bytes, Ordering::Relaxed);
+        let at = now.mono.saturating_duration_since(self.seat.born).as_millis();
+        self.seat.given.store(u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Notes that it has taken all of it.
+    pub fn asks(&self) {
+        self.seat.given.store(0, Ordering::Relaxed);
     }
 
     /// Notes all that it has missed so far.
@@ -172,21 +132,21 @@ impl Viewer {
     }
 
     /// Notes why it ends; the first reason counts. What it was told before comes back.
-    pub fn close(&mut self, reason: Leave, now: Now) -> Leave {
+    pub fn close(&mut self, reason: Reason, now: Now) -> Reason {
         self.now = now;
         self.seat.close(reason);
         self.seat.closed().unwrap_or(reason)
     }
 
     /// Returns when the viewer is to be closed, and why: it is kicked, or shed. One task at a time may wait.
-    pub async fn closed(&self) -> Leave {
+    pub async fn closed(&self) -> Reason {
         poll_fn(|cx| self.seat.poll_closed(cx)).await
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.seat.close(Leave::ClientClosed);
+        self.seat.close(Reason::ClientClosed);
         self.viewers.gone(&self.seat, self.now);
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::live::Reason;
 use crate::media::{Now, StreamName, ViewerLimits};
 
 use super::audience::Audience;
@@ -22,7 +23,7 @@ use super::history::History;
 use super::identity::{Protocol, ViewerRequest};
 use super::listing::{Listing, Watched, Watching};
 use super::memory::{Memory, Strain};
-use super::viewer::{Leave, Seat, Viewer};
+use super::viewer::{Seat, Viewer};
 
 /// A viewer of HLS who asks for nothing for so long is gone.
 const IDLE: Duration = Duration::from_secs(30);
@@ -138,7 +139,7 @@ impl Viewers {
             request.stream.clone(),
             request.protocol,
             (request.address, super::entry::short(request.agent)),
-            now.wall,
+            now,
         ));
         held(&self.connections).insert(id, Arc::clone(&seat));
         Ok(Viewer::new(Arc::clone(self), seat, now))
@@ -149,7 +150,7 @@ impl Viewers {
         held(&self.connections).remove(&seat.id);
         held(&self.crowds).leave(&seat.stream, Kind::Connection(seat.protocol), seat.address);
         self.audience.viewers(seat.protocol).dec();
-        let reason = seat.closed().unwrap_or(Leave::ClientClosed).name();
+        let reason = seat.closed().unwrap_or(Reason::ClientClosed).as_str();
         let watched = Watched { viewer: told(seat), until: now.wall.to_string(), reason };
         self.history.watched(&seat.stream, Some(watched));
     }
@@ -163,7 +164,7 @@ impl Viewers {
                 let ban = Box::new(Entry::ban(&seat, now, now.mono + BANNED));
                 self.shard(seat.identity).entry(seat.identity).or_insert(ban);
             }
-            seat.close(Leave::Kicked);
+            seat.close(Reason::Kicked);
             self.audience.kicks.inc();
             return true;
         }
@@ -178,19 +179,19 @@ impl Viewers {
     fn refuse(&self, key: u64, now: Now) -> bool {
         let mut shard = self.shard(key);
         let Some(entry) = shard.get_mut(&key).filter(|entry| !entry.refuses()) else { return false };
-        let told = entry.left(key, Leave::Kicked, now);
+        let told = entry.left(key, Reason::Kicked.as_str(), now);
         entry.refuse(now.mono + BANNED);
         self.count_out(entry, Some(told));
         true
     }
 
     /// Sends away an eighth of the connections, those that have missed most: memory is short. How many.
-    pub fn shed(&self) -> usize {
+    pub fn shed(&self, now: Now) -> usize {
         let mut seats: Vec<_> = held(&self.connections).values().cloned().collect();
-        let missed = |seat: &Arc<Seat>| (seat.lag().bytes, seat.lag().blocked_micros);
+        let missed = |seat: &Arc<Seat>| seat.missed(now.mono);
         seats.sort_by_cached_key(|seat| std::cmp::Reverse(missed(seat)));
         let slow = seats.iter().filter(|seat| missed(seat) > (0, 0)).take(seats.len().div_ceil(8));
-        slow.filter(|seat| seat.close(Leave::SlowClientLagged)).count()
+        slow.filter(|seat| seat.close(Reason::SlowClientLagged)).count()
     }
 
     /// Forgets who is idle, in one of [`PARTS`](Self::PARTS) parts of the book. To be called for each every few seconds,
@@ -207,7 +208,7 @@ impl Viewers {
         };
         let left = left.iter().filter(|(_, entry)| !entry.refuses());
         for (at, (key, entry)) in left.enumerate() {
-            let told = (at < TOLD).then(|| entry.left(*key, Leave::Idle, now));
+            let told = (at < TOLD).then(|| entry.left(*key, "idle", now));
             self.count_out(entry, told);
         }
     }

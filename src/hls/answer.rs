@@ -33,9 +33,7 @@ pub fn answer(view: &View, request: &Request) -> Answer {
 pub fn at_once(view: &View, request: &Request) -> Answer {
     match answer(view, request) {
         // It does not hold what its URL asked for, so no cache may keep it under that URL.
-        Answer::WaitFor(_)
-            if matches!(request.file, File::Playlist | File::IFrames) && suits(view, request) =>
-        {
+        Answer::WaitFor(_) if request.file.is_playlist() && suits(view, request) => {
             Answer::Ready(playlist_reply(view, request, Cache::NoStore))
         }
         Answer::WaitFor(_) => Answer::Refuse(Refusal::Busy),

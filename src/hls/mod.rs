@@ -24,7 +24,7 @@ mod urgency;
 
 pub use self::answer::{answer, at_once};
 pub use self::headers::{ALLOWED_METHODS, CORS, PREFLIGHT, accepts_gzip, knows_only_segments, none_match};
-pub use self::multivariant::{Entry, Presentation, multivariant};
+pub use self::multivariant::{Entry, Form, Presentation, VIEWER, multivariant};
 pub use self::range::Selection;
 pub use self::refusal::Refusal;
 pub use self::render::playlist;

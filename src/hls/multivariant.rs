@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::answer::{PLAYLIST_TYPE, longest_hold, startable};
 use super::gzip;
 use super::iframes;
@@ -46,6 +48,17 @@ pub struct Entry {
     pub label: Option<String>,
 }
 
+/// How a multivariant playlist is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// The same for everybody, as text.
+    Plain,
+    /// The same for everybody, compressed.
+    Gzip,
+    /// For one viewer, with this id of its own in every URL, where letters and digits need no escape.
+    Viewer(&'a str),
+}
+
 /// How long the first request of a stream whose tracks are not known yet is held, in target durations'
 /// stead: two of the default ones.
 const UNSETTLED_TARGET: u32 = 2;
@@ -53,18 +66,21 @@ const UNSETTLED_TARGET: u32 = 2;
 /// networks carry without a stall (Apple's authoring specification has 2 Mbit/s by average).
 const START: u64 = 2_500_000;
 
+/// The parameter of a media playlist's URL that has its viewer's id.
+pub const VIEWER: &str = "viewer";
+
 /// Slots of the scene's memo: the text, and the same compressed.
 const TEXT: usize = 0;
 const COMPRESSED: usize = 1;
 
-/// What to do with a request for the multivariant playlist of `generation`, compressed if `gzip`: it is made and
-/// compressed at most once a state of the generation, and every reader is handed the same bytes.
+/// What to do with a request for the multivariant playlist of `generation`: but for the one with a viewer's id, it is
+/// made and compressed at most once a state of the generation, and every reader is handed the same bytes.
 /// `independent_segments` as in [`Presentation`]; `named` has the language and the name of each audio track.
 pub fn multivariant(
     generation: &Generation,
     named: impl Fn(u8) -> (Option<String>, Option<String>),
     independent_segments: bool,
-    gzip: bool,
+    form: Form<'_>,
 ) -> Answer {
     let Scene { views, memo } = generation.scene();
     let renditions = generation.renditions();
@@ -82,13 +98,13 @@ pub fn multivariant(
         independent_segments,
         memo: &memo,
     }
-    .answer(gzip)
+    .answer(form)
 }
 
 impl Presentation<'_> {
     /// What to do with a request for the multivariant playlist: it waits until every rendition can be
     /// played, since a player that meets an empty one gives up on it or on all.
-    pub fn answer(&self, gzip: bool) -> Answer {
+    pub fn answer(&self, form: Form<'_>) -> Answer {
         // One that ended before it began is not offered; the others are all there is.
         let barren = |entry: &&Entry| entry.view.ended && !startable(&entry.view);
         let offered: Vec<&Entry> = self.renditions.iter().filter(|entry| !barren(entry)).collect();
@@ -99,24 +115,26 @@ impl Presentation<'_> {
             let at_most = longest_hold(first.view.constants.target_duration);
             return Answer::WaitFor(Wait { at_most, expired: Refusal::TimedOut });
         }
-        let plain = || self.memo.get(TEXT, || self.playlist(&offered).render().into());
-        let body = match gzip {
-            true => self.memo.get(COMPRESSED, || gzip::compressed(&plain())),
-            false => plain(),
+        let playlist = |viewer| Bytes::from(self.playlist(&offered, viewer).render());
+        let plain = || self.memo.get(TEXT, || playlist(None));
+        let (body, cache) = match form {
+            // Short: the declared bit rates follow the measured ones.
+            Form::Plain => (plain(), Cache::Seconds(1)),
+            Form::Gzip => (self.memo.get(COMPRESSED, || gzip::compressed(&plain())), Cache::Seconds(1)),
+            Form::Viewer(id) => (playlist(Some(id)), Cache::NoStore),
         };
         Answer::Ready(Reply {
             body: body.into(),
             content_type: PLAYLIST_TYPE,
-            // Short: the declared bit rates follow the measured ones.
-            cache: Cache::Seconds(1),
-            gzip,
-            vary: true,
+            cache,
+            gzip: form == Form::Gzip,
+            vary: !matches!(form, Form::Viewer(_)),
             etag: None,
             ranges: false,
         })
     }
 
-    fn playlist(&self, offered: &[&Entry]) -> Multivariant {
+    fn playlist(&self, offered: &[&Entry], viewer: Option<&str>) -> Multivariant {
         let (mut videos, mut audios) = (Vec::new(), Vec::new());
         for entry in offered {
             match &entry.view.constants.track.config {
@@ -149,6 +167,9 @@ impl Presentation<'_> {
         if videos.iter().all(|(_, config)| VideoRange::of(config.colour) == VideoRange::Sdr) {
             playlist.variants.iter_mut().for_each(|variant| variant.video_range = None);
             playlist.i_frames.iter_mut().for_each(|i_frames| i_frames.video_range = None);
+        }
+        if let Some(id) = viewer {
+            playlist.uris_mut().for_each(|uri| uri.push_str(&format!("?{VIEWER}={id}")));
         }
         playlist
     }

@@ -57,6 +57,13 @@ pub enum File {
     Segment(u64),
 }
 
+impl File {
+    /// Whether it is a playlist, and no media.
+    pub fn is_playlist(self) -> bool {
+        matches!(self, Self::Playlist | Self::IFrames)
+    }
+}
+
 impl Route {
     /// Length of a generation's name.
     const GENERATION: usize = 12;

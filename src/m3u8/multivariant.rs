@@ -86,6 +86,13 @@ impl Multivariant {
     /// GROUP-ID of the caption channels.
     pub const CAPTIONS_GROUP: &'static str = "captions";
 
+    /// Every URI in it.
+    pub fn uris_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let sound = self.audio.iter_mut().map(|audio| &mut audio.uri);
+        let variants = self.variants.iter_mut().map(|variant| &mut variant.uri);
+        sound.chain(variants).chain(self.i_frames.iter_mut().map(|i_frames| &mut i_frames.uri))
+    }
+
     /// The whole text.
     pub fn render(&self) -> String {
         let playlist = MasterPlaylist {

@@ -119,7 +119,7 @@ pub struct RingLimits {
     pub jumps: usize,
     /// See `jumps`.
     pub jumps_within: Duration,
-    /// A reader that takes no byte for this long is closed.
+    /// A reader of an endless file, or of RTMP, that takes no byte for this long is closed.
     pub blocked: Duration,
 }
 

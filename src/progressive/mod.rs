@@ -13,11 +13,10 @@
 mod choice;
 mod chunk;
 mod error;
-mod flv;
 mod format;
 mod mp4;
 mod mux;
-mod rtmp;
+mod tags;
 mod ts;
 
 pub use self::chunk::{Chunk, Head};

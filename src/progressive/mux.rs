@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::chunk::Chunk;
 use super::error::Incompatible;
 use super::format::Format;
-use super::{flv::Tags, mp4::Fragments, rtmp::Messages, ts::Packets};
+use super::mp4::Fragments;
+use super::tags::{Framing, Tags};
+use super::ts::Packets;
 use crate::media::{Frame, Track};
 
 /// What an epoch with other tracks means for those who read already.
@@ -35,9 +37,8 @@ pub struct Mux {
 #[derive(Debug)]
 enum Writer {
     Mp4(Fragments),
-    Flv(Tags),
+    Tags(Tags),
     Ts(Packets),
-    Rtmp(Messages),
 }
 
 impl Mux {
@@ -48,9 +49,9 @@ impl Mux {
     pub fn new(format: Format, tracks: &[Track]) -> Result<Self, Incompatible> {
         let writer = match format {
             Format::Mp4 => Writer::Mp4(Fragments::new(tracks)?),
-            Format::Flv => Writer::Flv(Tags::new(tracks)?),
+            Format::Flv => Writer::Tags(Tags::new(Framing::File, tracks)?),
             Format::Ts => Writer::Ts(Packets::new(tracks)?),
-            Format::Rtmp => Writer::Rtmp(Messages::new(tracks)?),
+            Format::Rtmp => Writer::Tags(Tags::new(Framing::Messages, tracks)?),
         };
         Ok(Self { writer, out: VecDeque::new(), ended: false, unfit: 0 })
     }
@@ -59,9 +60,8 @@ impl Mux {
     pub fn head(&self) -> Bytes {
         match &self.writer {
             Writer::Mp4(mp4) => mp4.head(),
-            Writer::Flv(flv) => flv.head(),
+            Writer::Tags(tags) => tags.head(),
             Writer::Ts(_) => Bytes::new(),
-            Writer::Rtmp(rtmp) => rtmp.head(),
         }
     }
 
@@ -76,9 +76,8 @@ impl Mux {
                 mp4.push(frame, &mut self.out);
                 true
             }
-            Writer::Flv(flv) => flv.push(frame, &mut self.out),
+            Writer::Tags(tags) => tags.push(frame, &mut self.out),
             Writer::Ts(ts) => ts.push(frame, &mut self.out),
-            Writer::Rtmp(rtmp) => rtmp.push(frame, &mut self.out),
         };
         self.unfit = self.unfit.saturating_add(u64::from(!fits));
     }
@@ -95,9 +94,8 @@ impl Mux {
         }
         let onward = match &mut self.writer {
             Writer::Mp4(mp4) => mp4.begin(tracks, &mut self.out),
-            Writer::Flv(flv) => flv.begin(tracks),
+            Writer::Tags(tags) => tags.begin(tracks),
             Writer::Ts(ts) => ts.begin(tracks),
-            Writer::Rtmp(rtmp) => rtmp.begin(tracks),
         };
         match onward {
             Ok(()) => Onward::GoesOn,

@@ -121,7 +121,7 @@ impl HttpDoor {
             };
             match door.admission.admit(peer.ip()) {
                 Ok(permit) => {
-                    listen::tune_viewer(&stream);
+                    listen::tune(&stream, &door.context.limits);
                     let (watcher, open) = (graceful.watcher(), open.clone());
                     let door = door.clone();
                     tokio::spawn(async move {

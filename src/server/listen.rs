@@ -8,6 +8,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::control::Limit;
+use crate::media::Limits;
 
 use super::Error;
 use super::clock::Clock;
@@ -21,6 +22,8 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 const BACKLOG: u32 = 4_096;
 /// A dead peer is noticed within this (the last unacknowledged byte, or keepalive 5 s x 3).
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a reader that was given up has yet to be told may take so long.
+const LAST_WORD: Duration = Duration::from_secs(4);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// Unsent bytes the kernel takes for a viewer: what is beyond this is better kept as shared parts.
@@ -63,20 +66,17 @@ pub(super) async fn accept(listener: &TcpListener, context: &Context) -> (TcpStr
     }
 }
 
-/// Options of an encoder's socket: one that vanished is noticed.
-pub(super) fn tune_ingest(stream: &TcpStream) {
+/// Options of a viewer's socket, which may be an encoder's: one that vanished is noticed, though not before the server's
+/// own patience with a reader is over; and little media waits unsent in the kernel.
+pub(super) fn tune(stream: &TcpStream, limits: &Limits) {
     let keepalive =
         TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(KEEPALIVE_RETRIES);
     let socket = SockRef::from(stream);
     // A socket that refuses an option still works; the session's own deadlines hold.
     let _ = socket.set_tcp_keepalive(&keepalive);
-    let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
-}
-
-/// Options of a viewer's socket: the same, and little media waiting unsent in the kernel.
-pub(super) fn tune_viewer(stream: &TcpStream) {
-    tune_ingest(stream);
-    let _ = SockRef::from(stream).set_tcp_notsent_lowat(NOT_SENT);
+    let patience = limits.http.write_stall.max(limits.ring.blocked + LAST_WORD);
+    let _ = socket.set_tcp_user_timeout(Some(patience.max(USER_TIMEOUT)));
+    let _ = socket.set_tcp_notsent_lowat(NOT_SENT);
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

@@ -37,7 +37,7 @@ pub(super) async fn watch(context: Arc<Context>) {
         audience.strain.set(i64::from(strain as u8));
         audience.memory.set(i64::try_from(used).unwrap_or(i64::MAX));
         audience.memory_limit.set(i64::try_from(bound).unwrap_or(i64::MAX));
-        let shed = if strain == Strain::Shed { viewers.shed() } else { 0 };
+        let shed = if strain == Strain::Shed { viewers.shed(now) } else { 0 };
         let quiet = logged.is_none_or(|at| now.mono.saturating_duration_since(at) >= LOG_EVERY);
         if quiet && (strain != told || shed > 0) {
             (logged, told) = (Some(now.mono), strain);

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http_body::Body as _;
 
 use crate::base::Rope;
-use crate::control::{Denied, Protocol, ViewerRequest, cmcd_session};
-use crate::hls::{self, Answer, Cache, Directives, Refusal, Reply, Route, Selection, Wait};
+use crate::control::{Denied, Protocol, VIEWER_ID, ViewerRequest, cmcd_session, draw_viewer_id};
+use crate::hls::{self, Answer, Cache, Directives, Form, Refusal, Reply, Route, Selection, Wait};
 use crate::live::{Changes, Generation, Rendition};
 use crate::media::StreamName;
 
@@ -62,8 +62,8 @@ pub(super) struct Waiting {
 /// What is asked for.
 enum Target {
     Media(Arc<Rendition>, StreamName, hls::Request),
-    /// And whether compressed.
-    Multivariant(Arc<Generation>, bool),
+    /// And whether compressed, and the id of its viewer where URLs have one.
+    Multivariant(Arc<Generation>, bool, Option<String>),
     Thumbnail(Arc<Generation>),
     Encoder(StreamName),
 }
@@ -102,6 +102,12 @@ pub(super) fn take(context: &Context, head: &Parts, address: IpAddr) -> Option<T
     })
 }
 
+/// The id of a viewer that [`Form::Viewer`] put into the URL, or somebody who spells as it does.
+fn viewer_id(query: &str) -> Option<&str> {
+    let id = query.split('&').find_map(|pair| pair.strip_prefix(hls::VIEWER)?.strip_prefix('='))?;
+    (id.len() == VIEWER_ID && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
+}
+
 /// Holds a request until it can be answered.
 pub(super) async fn hold(context: &Context, peer: &Peer, waiting: Waiting) -> Response<Payload> {
     let Waiting { target, manner, wait } = waiting;
@@ -129,9 +135,13 @@ fn ask(context: &Context, head: &Parts, address: IpAddr) -> Turn {
 
 /// Counts the viewer in. Only what there is has viewers: a name that nobody publishes leaves nothing behind.
 fn admit(context: &Context, head: &Parts, address: IpAddr, target: &Target) -> Result<(), Denied> {
+    let by_url = context.settings.viewer_ids;
     let stream = match target {
+        // What has no id in its URL is asked for by somebody who is counted by what has.
+        Target::Media(_, _, request) if by_url && !request.file.is_playlist() => return Ok(()),
+        Target::Multivariant(..) if by_url => return Ok(()),
         Target::Media(_, name, _) => name,
-        Target::Multivariant(generation, _) => generation.name(),
+        Target::Multivariant(generation, ..) => generation.name(),
         // Pages show these of streams that nobody watches there.
         Target::Thumbnail(_) | Target::Encoder(_) => return Ok(()),
     };
@@ -139,7 +149,9 @@ fn admit(context: &Context, head: &Parts, address: IpAddr, target: &Target) -> R
         return Ok(());
     }
     let read = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let session = cmcd_session(read(&CMCD_SESSION), head.uri.query());
+    let query = head.uri.query();
+    let own = query.filter(|_| by_url).and_then(viewer_id).map(Cow::Borrowed);
+    let session = own.or_else(|| cmcd_session(read(&CMCD_SESSION), query));
     let request = ViewerRequest {
         stream,
         protocol: Protocol::Hls,
@@ -155,7 +167,10 @@ fn find(context: &Context, head: &Parts) -> Option<(Target, &'static str)> {
     let gzip = || hls::accepts_gzip(field(&head.headers, &ACCEPT_ENCODING).as_deref());
     match Route::parse(head.uri.path())? {
         Route::Multivariant(name) => {
-            Some((Target::Multivariant(context.registry.find(&name)?, gzip()), hls::URGENT))
+            let generation = context.registry.find(&name)?;
+            // Where there is no chance to draw one from, it is counted by what it tells of itself.
+            let id = context.settings.viewer_ids.then(draw_viewer_id).and_then(Result::ok);
+            Some((Target::Multivariant(generation, gzip(), id), hls::URGENT))
         }
         Route::Thumbnail(name) => Some((Target::Thumbnail(context.registry.find(&name)?), hls::LEISURELY)),
         Route::Encoder(name) => Some((Target::Encoder(name), hls::LEISURELY)),
@@ -195,15 +210,16 @@ impl Target {
                 }
                 answer
             }
-            Self::Multivariant(generation, gzip) => {
+            Self::Multivariant(generation, gzip, id) => {
                 let named = |track| {
                     let voice = context.settings.voice(generation.name(), track);
                     (voice.map(|voice| voice.language.clone()), voice.and_then(|voice| voice.name.clone()))
                 };
-                let playlist = |gzip| hls::multivariant(generation, named, INDEPENDENT_SEGMENTS, gzip);
-                let answer = playlist(*gzip);
+                let playlist = |form| hls::multivariant(generation, named, INDEPENDENT_SEGMENTS, form);
+                let shared = if *gzip { Form::Gzip } else { Form::Plain };
+                let answer = playlist(id.as_deref().map_or(shared, Form::Viewer));
                 if let Answer::Ready(_) = answer {
-                    context.lint.multivariant(&context.metrics, || playlist(false));
+                    context.lint.multivariant(&context.metrics, || playlist(Form::Plain));
                 }
                 unless_over(generation, answer)
             }
@@ -222,7 +238,7 @@ impl Target {
     fn signals(&self) -> Vec<Changes> {
         match self {
             Self::Media(rendition, ..) => vec![rendition.changes()],
-            Self::Multivariant(generation, _) | Self::Thumbnail(generation) => {
+            Self::Multivariant(generation, ..) | Self::Thumbnail(generation) => {
                 let renditions = generation.renditions();
                 let changes = renditions.iter().map(|rendition| rendition.changes());
                 std::iter::once(generation.changes()).chain(changes).collect()

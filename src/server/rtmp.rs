@@ -59,8 +59,7 @@ pub(super) async fn serve(
         };
         match admission.admit(peer.ip()) {
             Ok(permit) => {
-                // It may be a player's, and is none the worse for it if not.
-                listen::tune_viewer(&stream);
+                listen::tune(&stream, &context.limits);
                 let (context, open, tls) = (context.clone(), open.clone(), tls.clone());
                 tokio::spawn(async move {
                     let counted = One::more(&context.metrics.rtmp_connections);

@@ -59,7 +59,7 @@ struct Sending {
     /// Since when it has not been asked for more; `None` where all of it is asked for at once, and only a
     /// blocked write keeps it.
     stalled: Option<Instant>,
-    /// Where it bears with less than other bodies.
+    /// Where it does not bear with as much as other bodies, or with more.
     patience: Option<Duration>,
 }
 
@@ -113,9 +113,8 @@ impl Vitals {
             Phase::Busy => None,
         };
         let sending = || state.requests.iter().filter_map(|(_, body)| body.as_ref());
-        let patience = sending().filter_map(|body| body.patience).fold(limits.write_stall, Duration::min);
-        let bears =
-            |body: &Sending| body.patience.map_or(limits.write_stall, |own| own.min(limits.write_stall));
+        let bears = |body: &Sending| body.patience.unwrap_or(limits.write_stall);
+        let patience = sending().map(bears).min().unwrap_or(limits.write_stall);
         let stalled = sending().filter_map(|body| Some(body.stalled? + bears(body)));
         let stall = stalled.chain(state.blocked.map(|since| since + patience)).min();
         let stall = stall.map(|due| (due, Limit::WriteStall));

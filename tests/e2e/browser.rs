@@ -11,6 +11,9 @@ use crate::encoder::{fixture, start};
 use crate::http::Http;
 use crate::server::Server;
 
+/// A judge looks three times at most, for half a minute.
+const PATIENCE: Duration = Duration::from_secs(240);
+
 /// One of the programs of `tests/web`, with these arguments.
 pub(crate) fn node(program: &str, arguments: &[&str]) -> Child {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web").join(program);
@@ -36,7 +39,7 @@ pub(crate) async fn assert_content(mut judge: Child, mut said: String) {
         }
         judge.wait().await.unwrap()
     };
-    let status = tokio::time::timeout(Duration::from_secs(120), ended).await.expect("it comes to an end");
+    let status = tokio::time::timeout(PATIENCE, ended).await.expect("it comes to an end");
     println!("{said}");
     assert!(status.success(), "{said}");
 }

@@ -1,5 +1,6 @@
 //! Answers as a client hears them on its connection, byte by byte: whole, or cut short.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,6 +13,15 @@ pub(crate) struct Heard {
     pub(crate) at: Instant,
     /// Whether the end was an orderly one.
     pub(crate) orderly: bool,
+}
+
+/// A connection with a small window, so that much of what it asks for is still to come.
+pub(crate) fn narrow(at: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(&at.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    TcpStream::from_std(socket.into()).unwrap()
 }
 
 /// Asks for `path` on `socket`.

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::answers::{Heard, ask, hear, whole};
+use crate::answers::{Heard, ask, hear, narrow, whole};
 use crate::process::{Process, open_msn};
 use crate::relay::Relay;
 use crate::rig::Encoder;
@@ -15,15 +15,6 @@ use crate::rig::Encoder;
 const SECOND: Duration = Duration::from_secs(1);
 const PUBLISHERS: usize = 20;
 const HOLDS: usize = 500;
-
-/// A connection with a small window, so that much of what it asks for is still to come.
-fn narrow(at: SocketAddr) -> TcpStream {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    socket.connect(&at.into()).unwrap();
-    socket.set_nonblocking(true).unwrap();
-    TcpStream::from_std(socket.into()).unwrap()
-}
 
 /// Asks for `path`, and hears what comes as it comes.
 async fn listen(at: SocketAddr, path: String) -> JoinHandle<Heard> {

@@ -132,6 +132,13 @@ async fn a_reader_that_is_sent_away_or_outlives_the_server_gets_a_whole_end() {
     let player = Player::plain(Transport::Http1, &server);
     let (bad, bad_open) =
         player.open(Method::GET, "/live/cam.ts?token=secret", &[("user-agent", "Bad/1.0")]).await;
+    let mut bad = bad.into_body();
+    let (mut bytes, mut ended) = (Vec::new(), None);
+    while bytes.is_empty() && ended.is_none() {
+        let (read, over) = read_for(&mut bad, Duration::from_millis(200)).await;
+        bytes.extend_from_slice(&read);
+        ended = over;
+    }
     let (good, good_open) = player.open(Method::GET, "/live/cam.mp4", &[]).await;
     let (_, listing) = get(server.at.admin, "/api/v1/viewers?stream=cam", "").await;
     assert!(!listing.contains("secret"), "{listing}");
@@ -142,9 +149,10 @@ async fn a_reader_that_is_sent_away_or_outlives_the_server_gets_a_whole_end() {
     let kick = format!("/api/v1/viewers/{}/kick", one["id"].as_str().unwrap());
     let (head, _) = request(server.at.admin, "POST", &kick, "").await;
     assert!(head.starts_with("http/1.1 200"), "{head}");
-    let (bytes, ended) = read_for(&mut bad.into_body(), Duration::from_secs(5)).await;
+    let (rest, ended) = read_for(&mut bad, Duration::from_secs(5)).await;
     assert_eq!(ended, Some(true));
-    begins_anew_after_holes(&pictures("ts", &bytes, true), 450);
+    bytes.extend_from_slice(&rest);
+    begins_anew_after_holes(&pictures("ts", &bytes.into(), true), 450);
     let closed = "rillcast_readers_closed_total{protocol=\"Ts\",reason=\"kicked\"}";
     until_counted(&server, closed, 1).await;
     let (again, _open) = player.open(Method::GET, "/live/cam.ts", &[("user-agent", "Bad/1.0")]).await;

@@ -157,8 +157,8 @@ pub(crate) async fn playable(server: &Server, name: &str) -> String {
     loop {
         let (head, body) = get(server.at.http, &format!("/live/{name}/index.m3u8"), "").await;
         if head.starts_with("http/1.1 200") {
-            let media = body.lines().find(|line| line.ends_with("/v0/media.m3u8")).unwrap();
-            return media.trim_end_matches("media.m3u8").to_owned();
+            let (folder, _) = body.lines().find_map(|line| line.split_once("/v0/media.m3u8")).unwrap();
+            return format!("{folder}/v0/");
         }
         assert!(head.starts_with("http/1.1 404"), "{head}");
         assert!(began.elapsed() < Duration::from_secs(10), "never playable");

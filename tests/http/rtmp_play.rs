@@ -10,7 +10,7 @@ use rillcast::media::{TrackKind, rescale};
 use rillcast::push::Clip;
 use tokio::io::AsyncWriteExt;
 
-use crate::rig::{Encoder, Server, metric, playable, settings};
+use crate::rig::{Encoder, Server, get, metric, playable, settings};
 use crate::rtmp_player::{Frame, Heard, Player};
 
 const OVER: &str = "NetStream.Play.UnpublishNotify";
@@ -205,6 +205,14 @@ async fn a_player_that_reads_nothing_is_closed_and_nobody_else_is_the_worse() {
         assert!(began.elapsed() < Duration::from_secs(30), "they are still there");
     }
     assert_source(&frames, TrackKind::Video);
+    let (_, history) = get(server.at.admin, "/api/v1/history", "").await;
+    let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+    let left = history["generations"][0]["viewers"]["newest_first"].as_array().unwrap();
+    for viewer in left {
+        let lag = &viewer["lag"];
+        assert!(lag["short_writes"].as_u64() >= Some(1) && lag["timeouts"] == 1, "{viewer}");
+    }
+    assert_eq!(left.len(), 5);
     drop(stuck);
     encoder.stop().await;
 }

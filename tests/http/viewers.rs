@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rillcast::control::Settings;
 use serde_json::Value;
 
 use crate::rig::{Encoder, Server, get, metric, playable, raw, request, settings};
@@ -73,6 +74,48 @@ async fn viewers_are_counted_listed_and_sent_away_without_a_word_in_urls() {
     let history = document(&server, "/api/v1/history").await;
     let left = &history["generations"][0]["viewers"]["newest_first"][0];
     assert_eq!((&left["reason"], &left["agent"]), (&Value::from("kicked"), &Value::from("Player/1.0")));
+    encoder.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_players_of_one_house_are_told_apart_by_their_urls_where_the_operator_wants_it() {
+    let server = Server::start(Settings { viewer_ids: true, ..settings() }).await;
+    let encoder = Encoder::start(&server, "cam");
+    playable(&server, "cam").await;
+    let agent = "User-Agent: Television/2\r\n";
+    let gzip = "User-Agent: Television/2\r\nAccept-Encoding: gzip\r\n";
+    let mut urls = Vec::new();
+    for _ in 0..2 {
+        let (head, playlist) = get(server.at.http, "/live/cam/index.m3u8", gzip).await;
+        assert!(head.contains("cache-control: no-store") && !head.contains("vary"), "{head}");
+        assert!(!head.contains("content-encoding"), "{head}");
+        urls.push(playlist.lines().find(|line| line.starts_with('/')).unwrap().to_owned());
+    }
+    assert_ne!(urls[0], urls[1]);
+    let mut bodies = Vec::new();
+    for url in &urls {
+        let (head, body) = get(server.at.http, &format!("{url}&_HLS_msn=0"), agent).await;
+        assert!(head.starts_with("http/1.1 200") && !body.contains("viewer"), "{head}{body}");
+        let part = body.lines().find_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\"")).unwrap();
+        let folder = url.rsplit_once('/').unwrap().0;
+        let (head, _) = get(server.at.http, &format!("{folder}/{}", part.trim_end_matches('"')), agent).await;
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        bodies.push(body);
+    }
+    let listing = document(&server, VIEWERS).await;
+    let viewers = listing["viewers"].as_array().unwrap();
+    let televisions: Vec<_> = viewers.iter().filter(|viewer| viewer["agent"] == "Television/2").collect();
+    assert_eq!(televisions.len(), 2, "media counts nobody a second time: {listing:#}");
+    let known = |one: &&&Value| one["counted_by"] == "session" && one["requests"] == 1;
+    assert_eq!(televisions.iter().filter(known).count(), 2, "{listing:#}");
+    let kick = format!("/api/v1/viewers/{}/kick", televisions[0]["id"].as_str().unwrap());
+    assert!(request(server.at.admin, "POST", &kick, "").await.0.starts_with("http/1.1 200"));
+    let mut refused = 0;
+    for url in &urls {
+        refused += usize::from(get(server.at.http, url, agent).await.0.starts_with("http/1.1 403"));
+    }
+    assert_eq!(refused, 1, "the other plays on");
     encoder.stop().await;
     server.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rillcast::hls::{Answer, Entry, Presentation, playlist};
+use rillcast::hls::{Answer, Entry, Form, Presentation, playlist};
 use rillcast::live::Memo;
 use rillcast::media::{StreamName, TrackId};
 use sha2::{Digest, Sha256};
@@ -80,7 +80,7 @@ fn the_multivariant_playlist_of_the_demo_stays_what_it_is() {
         independent_segments: false,
         memo: &Memo::default(),
     };
-    let Answer::Ready(reply) = presentation.answer(false) else { panic!("a live stream is offered") };
+    let Answer::Ready(reply) = presentation.answer(Form::Plain) else { panic!("a live stream is offered") };
     let text = String::from_utf8(demo::bytes(&reply.body)).unwrap();
     assert_eq!(text, include_str!("../golden/demo.m3u8"), "\n{text}");
 }

@@ -78,7 +78,7 @@ fn answer(view: &View, file: File, directives: Directives) -> Option<Vec<u8>> {
 
 /// The multivariant playlist, as it is sent.
 pub(crate) fn multivariant(generation: &Generation) -> Option<String> {
-    match hls::multivariant(generation, |_| (None, None), false, false) {
+    match hls::multivariant(generation, |_| (None, None), false, hls::Form::Plain) {
         Answer::Ready(reply) => Some(String::from_utf8(reply.body.into_iter().flatten().collect()).unwrap()),
         Answer::WaitFor(_) | Answer::Refuse(_) => None,
     }

@@ -1,6 +1,6 @@
 // Watches a live page and judges it: node watch.mjs URL SECONDS [--screenshot FILE] [--latency SECONDS] [--mode MODE]
 //
-// Prints one JSON object of what was measured; exits 1 when the picture did not move, stalled after start-up, fell
+// Prints what was measured as one line of JSON; exits 1 when the picture did not move, stalled after start-up, fell
 // further behind than the limit (3 s), or the page complained.
 
 import { parseArgs } from "node:util";
@@ -28,7 +28,7 @@ try {
     await pause(400);
     await page.screenshot({ path: values.screenshot });
   }
-  console.log(JSON.stringify({ url, ...measured, faults }, null, 2));
+  console.log(JSON.stringify({ url, ...measured, faults }));
   process.exitCode = faults.length === 0 ? 0 : 1;
 } finally {
   await browser.close();

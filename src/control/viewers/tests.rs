@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::*;
-use crate::control::viewer::Lag;
+use crate::live::Lag;
 use crate::media::WallTime;
 
 fn now() -> Now {
@@ -114,9 +114,9 @@ fn a_connection_is_told_that_it_is_kicked_and_cannot_come_straight_back() {
         let listed = book.list(Some(&cam), now).viewers.remove(0);
         assert_eq!((listed.protocol, listed.bytes_sent, &listed.id), ("flv", Some(1_000), &viewer.id()));
         assert!(book.kick(&listed.id, now));
-        assert_eq!(closed.as_mut().poll(&mut cx), Poll::Ready(Leave::Kicked));
+        assert_eq!(closed.as_mut().poll(&mut cx), Poll::Ready(Reason::Kicked));
     }
-    assert_eq!(viewer.close(Leave::ClientClosed, now), Leave::Kicked, "the first reason wins");
+    assert_eq!(viewer.close(Reason::ClientClosed, now), Reason::Kicked, "the first reason wins");
     drop(viewer);
     assert_eq!(book.crowd(&cam).total(), 0);
     assert_eq!(book.admit(&request, now).unwrap_err(), Denied::Kicked);
@@ -170,15 +170,36 @@ fn the_slowest_connections_are_shed_first_and_those_that_keep_up_never() {
     let (book, cam, now) = (book(ViewerLimits::default()), stream("cam"), now());
     let request = ViewerRequest { protocol: Protocol::Mp4, ..ask(&cam, [127, 0, 0, 1], None) };
     let viewers: Vec<_> = (0..16).map(|_| book.admit(&request, now).unwrap()).collect();
-    assert_eq!(book.shed(), 0);
+    assert_eq!(book.shed(now), 0);
     for (viewer, bytes) in viewers.iter().zip([5, 50, 500, 0]) {
         viewer.lagged(Lag { bytes, ..Lag::default() });
     }
-    assert_eq!(book.shed(), 2);
+    assert_eq!(book.shed(now), 2);
     let mut cx = Context::from_waker(Waker::noop());
     let told: Vec<_> =
         viewers.iter().take(4).map(|viewer| pin!(viewer.closed()).poll(&mut cx).is_ready()).collect();
     assert_eq!(told, [false, true, true, false]);
+}
+
+#[test]
+fn who_stands_still_is_shed_and_who_waits_for_more_is_not() {
+    let (book, cam, start) = (book(ViewerLimits::default()), stream("cam"), now());
+    let request = ViewerRequest { protocol: Protocol::Flv, ..ask(&cam, [127, 0, 0, 1], None) };
+    let mut viewers: Vec<_> = (0..3).map(|_| book.admit(&request, start).unwrap()).collect();
+    for viewer in &mut viewers {
+        viewer.sent(1_000, start);
+    }
+    viewers[1].asks();
+    let later = Now { mono: start.mono + Duration::from_secs(1), ..start };
+    assert_eq!(book.shed(later), 0, "a second is not long");
+    viewers[2].sent(1_000, later);
+    let later = Now { mono: start.mono + Duration::from_millis(2_500), ..start };
+    assert_eq!(book.shed(later), 1);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(
+        pin!(viewers[0].closed()).poll(&mut cx).is_ready(),
+        "it has not come back from what it was given"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is offered for every mix of renditions.
 
 use super::*;
+use crate::base::Rope;
 use crate::hls::fixture::{Builder, audio_track};
 use crate::media::{AudioCodec, TrackKind};
 
@@ -30,14 +31,18 @@ fn ask(renditions: &[Entry]) -> Answer {
         independent_segments: true,
         memo: &memo,
     }
-    .answer(false)
+    .answer(Form::Plain)
+}
+
+fn written(body: Rope) -> String {
+    body.into_iter().map(|run| String::from_utf8(run.to_vec()).unwrap()).collect()
 }
 
 fn text(renditions: &[Entry]) -> String {
     match ask(renditions) {
         Answer::Ready(reply) => {
             assert_eq!((reply.cache, reply.content_type), (Cache::Seconds(1), PLAYLIST_TYPE));
-            reply.body.into_iter().map(|run| String::from_utf8(run.to_vec()).unwrap()).collect()
+            written(reply.body)
         }
         other => panic!("expected a reply, got {other:?}"),
     }
@@ -68,6 +73,29 @@ fn captions_in_the_pictures_are_declared_in_one_group_of_every_variant() {
         said.starts_with("#EXTM3U\n#EXT-X-VERSION:7\n") && said.contains(",INSTREAM-ID=\"SERVICE2\"\n"),
         "{said}"
     );
+}
+
+#[test]
+fn the_id_of_a_viewer_is_in_every_url_of_what_only_it_gets() {
+    let memo = Memo::default();
+    let renditions = [entry(&Builder::video(1, 1)), entry(&audio(0)), entry(&audio(1))];
+    let presentation = Presentation {
+        name: &name(),
+        generation: "0123456789ab",
+        renditions: &renditions,
+        independent_segments: true,
+        memo: &memo,
+    };
+    let ask = |form| match presentation.answer(form) {
+        Answer::Ready(reply) => (written(reply.body), reply.cache, reply.vary),
+        other => panic!("expected a reply, got {other:?}"),
+    };
+    let (mine, cache, vary) = ask(Form::Viewer("00ff"));
+    assert_eq!((cache, vary), (Cache::NoStore, false));
+    assert_eq!(mine.matches(".m3u8").count(), mine.matches(".m3u8?viewer=00ff").count(), "{mine}");
+    let (plain, cache, _) = ask(Form::Plain);
+    assert_eq!((plain.contains("viewer"), cache), (false, Cache::Seconds(1)));
+    assert_eq!(mine.replace("?viewer=00ff", ""), plain);
 }
 
 #[test]

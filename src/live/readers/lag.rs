@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// Why a ring takes nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -62,7 +64,7 @@ impl From<End> for Reason {
 }
 
 /// How a reader did. Of several together it is their sum, the largest lag of any, and no reason.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Lag {
     /// How often it was too far behind.
     pub events: u64,
@@ -71,16 +73,17 @@ pub struct Lag {
     /// Bytes that it never got by that.
     pub bytes: u64,
     /// The most that was ever waiting for it when it came to take, in bytes.
-    pub most_bytes: u64,
+    pub largest_bytes: u64,
     /// The same in microseconds of media time.
-    pub most_micros: i64,
-    /// How long it waited for its writes.
-    pub blocked: Duration,
+    pub largest_micros: i64,
+    /// How long it waited for its writes, in microseconds.
+    pub blocked_micros: u64,
     /// Writes that did not go on for too long.
     pub timeouts: u64,
     /// Writes that took less than they were given.
     pub short_writes: u64,
     /// Why it ended.
+    #[serde(skip)]
     pub reason: Option<Reason>,
 }
 
@@ -95,6 +98,14 @@ pub struct Totals {
     pub lag: Lag,
     /// How many have left for each of [`Reason::ALL`].
     pub closed: [u64; Reason::ALL.len()],
+}
+
+impl Lag {
+    /// A write took so long.
+    pub(super) fn waited(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.blocked_micros = self.blocked_micros.saturating_add(micros);
+    }
 }
 
 impl Totals {
@@ -113,9 +124,9 @@ impl Totals {
         add(&mut total.bytes, told.bytes, lag.bytes);
         add(&mut total.timeouts, told.timeouts, lag.timeouts);
         add(&mut total.short_writes, told.short_writes, lag.short_writes);
-        total.blocked = total.blocked.saturating_add(lag.blocked.saturating_sub(told.blocked));
-        total.most_bytes = total.most_bytes.max(lag.most_bytes);
-        total.most_micros = total.most_micros.max(lag.most_micros);
+        add(&mut total.blocked_micros, told.blocked_micros, lag.blocked_micros);
+        total.largest_bytes = total.largest_bytes.max(lag.largest_bytes);
+        total.largest_micros = total.largest_micros.max(lag.largest_micros);
     }
 
     pub(super) fn leave(&mut self, reason: Reason) {

@@ -129,8 +129,8 @@ impl<T: Entry> Subscriber<T> {
 
     fn take_from(&mut self, state: &State<T>, now: Instant, most: usize, into: &mut Vec<T>) -> Taken {
         if matches!(self.place, Place::Reading) {
-            self.lag.most_bytes = self.lag.most_bytes.max(state.bytes_from(self.next));
-            self.lag.most_micros = self.lag.most_micros.max(state.micros_from(self.next.number));
+            self.lag.largest_bytes = self.lag.largest_bytes.max(state.bytes_from(self.next));
+            self.lag.largest_micros = self.lag.largest_micros.max(state.micros_from(self.next.number));
             if self.is_behind(state) {
                 self.fall_behind(state, now);
             }
@@ -230,7 +230,7 @@ impl<T: Entry> Subscriber<T> {
 
     /// Notes a write that took from `since` to `now`, and whether it took less than it was given.
     pub fn wrote(&mut self, since: Instant, now: Instant, short: bool) {
-        self.lag.blocked = self.lag.blocked.saturating_add(now.saturating_duration_since(since));
+        self.lag.waited(now.saturating_duration_since(since));
         self.lag.short_writes = self.lag.short_writes.saturating_add(u64::from(short));
     }
 

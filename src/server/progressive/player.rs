@@ -236,6 +236,10 @@ impl<'a> Player<'a> {
 
     fn wrote(&mut self, mut count: usize) {
         self.unflushed = count > 0;
+        let given: usize = self.queue.iter().take(RUNS).map(Bytes::len).sum();
+        if let Some(reader) = self.reader.as_mut().filter(|_| count < given) {
+            reader.wrote_short();
+        }
         self.moved = Clock::mono();
         while let Some(front) = self.queue.front_mut() {
             let len = front.len().min(count);

@@ -8,8 +8,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::base::Rope;
-use crate::control::{Lag as Missed, Leave, Protocol, Viewer};
-use crate::live::{Lag, Reason, Subscriber, Taken};
+use crate::control::{Protocol, Viewer};
+use crate::live::{Reason, Subscriber, Taken};
 use crate::media::StreamName;
 use crate::progressive::{Chunk, Head};
 
@@ -66,6 +66,7 @@ impl Reader {
     pub(super) fn poll_next(&mut self, cx: &mut Task<'_>) -> Poll<Result<(Bytes, Rope), Reason>> {
         let now = Clock::now();
         if let Some(since) = self.given.take() {
+            self.viewer.asks();
             self.chunks.wrote(since, now.mono, false);
         }
         loop {
@@ -87,15 +88,15 @@ impl Reader {
     /// Ready once there is something to come next. Else why there is nothing more.
     pub(super) fn poll_fill(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Reason>> {
         while self.taken.is_empty() {
-            if let Poll::Ready(leave) = std::pin::pin!(self.viewer.closed()).poll(cx) {
-                self.chunks.close(reason(leave));
+            if let Poll::Ready(reason) = std::pin::pin!(self.viewer.closed()).poll(cx) {
+                self.chunks.close(reason);
             }
             match self.chunks.take(Clock::mono(), MOST, &mut self.room) {
                 Taken::Some => self.taken.extend(self.room.drain(..)),
                 Taken::Empty => ready!(self.chunks.poll_changed(cx)),
                 Taken::Skipped { .. } => {
                     self.skipped = true;
-                    self.viewer.lagged(missed(&self.chunks.lag()));
+                    self.viewer.lagged(self.chunks.lag());
                 }
                 Taken::Closed(reason) => return Poll::Ready(Err(reason)),
             }
@@ -117,6 +118,12 @@ impl Reader {
         }
     }
 
+    /// Notes a write that took less than it was given.
+    pub(super) fn wrote_short(&mut self) {
+        let now = Clock::mono();
+        self.chunks.wrote(now, now, true);
+    }
+
     /// For how long a write to it may stand still.
     pub(super) fn patience(&self) -> std::time::Duration {
         self.chunks.patience()
@@ -130,8 +137,8 @@ impl Drop for Reader {
         let gone = if serving { Reason::ClientClosed } else { Reason::Shutdown };
         let reason = self.chunks.close(gone);
         let (lag, now) = (self.chunks.lag(), Clock::now());
-        self.viewer.lagged(missed(&lag));
-        self.viewer.close(leave(reason), now);
+        self.viewer.lagged(lag);
+        self.viewer.close(reason, now);
         self.context.metrics.outputs.closed(self.protocol, &lag, reason);
         tracing::info!(
             stream = %self.stream,
@@ -143,43 +150,9 @@ impl Drop for Reader {
             skips = lag.events,
             frames_lost = lag.frames,
             bytes_lost = lag.bytes,
-            most_behind_ms = lag.most_micros / 1_000,
-            blocked_ms = u64::try_from(lag.blocked.as_millis()).unwrap_or(u64::MAX),
+            most_behind_ms = lag.largest_micros / 1_000,
+            blocked_ms = lag.blocked_micros / 1_000,
             "reader_closed"
         );
-    }
-}
-
-fn missed(lag: &Lag) -> Missed {
-    Missed {
-        events: lag.events,
-        frames: lag.frames,
-        bytes: lag.bytes,
-        largest_micros: lag.most_micros,
-        blocked_micros: u64::try_from(lag.blocked.as_micros()).unwrap_or(u64::MAX),
-        timeouts: lag.timeouts,
-        short_writes: lag.short_writes,
-    }
-}
-
-fn reason(leave: Leave) -> Reason {
-    match leave {
-        Leave::ClientClosed | Leave::Idle => Reason::ClientClosed,
-        Leave::SlowClientLagged => Reason::SlowClientLagged,
-        Leave::WriteTimeout => Reason::WriteTimeout,
-        Leave::StreamEnded => Reason::StreamEnded,
-        Leave::Kicked => Reason::Kicked,
-        Leave::Shutdown => Reason::Shutdown,
-    }
-}
-
-fn leave(reason: Reason) -> Leave {
-    match reason {
-        Reason::ClientClosed => Leave::ClientClosed,
-        Reason::SlowClientLagged => Leave::SlowClientLagged,
-        Reason::WriteTimeout => Leave::WriteTimeout,
-        Reason::StreamEnded => Leave::StreamEnded,
-        Reason::Kicked => Leave::Kicked,
-        Reason::Shutdown => Leave::Shutdown,
     }
 }
