@@ -108,3 +108,26 @@ impl Book {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_one_uri_that_differ_are_a_breach_and_a_fault_explains_what_is_missing() {
+        let book = Book::new();
+        book.answered("/a", b"one");
+        book.answered("/a", b"one");
+        book.answered("/b", b"two");
+        assert!(book.pages().breaches.is_empty());
+        book.answered("/a", b"two");
+        assert_eq!(book.pages().breaches.len(), 1);
+        let now = Instant::now();
+        book.calm.disturb(Some(1), now, now + Duration::from_secs(1));
+        assert!(!book.status(1, "/c", now, 404) && !book.status(1, "/c", now, 503));
+        assert_eq!(book.pages().breaches.len(), 1);
+        assert!(!book.status(2, "/c", now, 404) && !book.status(2, "/c", now, 503));
+        assert!(!book.status(1, "/c", now, 500));
+        assert_eq!(book.pages().breaches.len(), 3, "two kinds more");
+    }
+}

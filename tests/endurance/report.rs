@@ -250,3 +250,54 @@ impl std::fmt::Display for Quantiles {
         write!(f, "n {:7}  p50 {:.3}  p99 {:.3}  max {:.3} s", self.count, self.p50, self.p99, self.max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endurance::relay::Chance;
+
+    /// An hour of looks, whose memory grows by `growth` MiB an hour in noise of four MiB that lasts for minutes.
+    fn hour(growth: f64) -> Vec<Look> {
+        let (mut chance, mut noise) = (Chance::new(1), 0.0);
+        let look = |second: u64| {
+            noise += (chance.unit() * 4.0 - 2.0 - noise) * 0.05;
+            let resident = ((80.0 + noise + growth * second as f64 / 3600.0) * MIB) as u64;
+            Look { at: Duration::from_secs(second), resident, ..Look::default() }
+        };
+        (0..3600).map(look).collect()
+    }
+
+    fn report(shape: Shape) -> Report {
+        let book = Book::new();
+        book.pages().calm_gaps = vec![Duration::from_millis(480); 100];
+        Report::new(Options::new(Duration::from_secs(3600), 1, "x".into()), &book, shape)
+    }
+
+    fn shape(growth: f64) -> Shape {
+        let (looks, part) = (hour(growth), Duration::from_millis(495));
+        let after = Look { resident: 80 << 20, ..Look::default() };
+        Shape { looks, part, after, ..Shape::default() }
+    }
+
+    #[test]
+    fn memory_that_grows_is_told_from_memory_that_wavers() {
+        let steady = report(shape(0.0));
+        assert!(steady.passed(), "{}", steady.text());
+        let leaks = report(shape(12.0));
+        assert!(
+            !leaks.passed() && leaks.text().contains("BREACH, 1 times: memory grows"),
+            "{}",
+            leaks.text()
+        );
+    }
+
+    #[test]
+    fn what_is_not_given_back_and_parts_that_are_late_are_breaches() {
+        let mut kept = shape(0.0);
+        kept.after = Look { descriptors: 1, tasks: 1, named: 1, resident: 100 << 20, ..Look::default() };
+        let text = report(kept).text();
+        assert!(text.contains("BREACH, 4 times: not given back"), "{text}");
+        let late = report(Shape { part: Duration::from_millis(200), ..shape(0.0) });
+        assert!(!late.passed() && late.text().contains("parts are late"), "{}", late.text());
+    }
+}
