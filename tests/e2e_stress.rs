@@ -14,6 +14,8 @@
 mod answers;
 #[path = "e2e_stress/asleep.rs"]
 mod asleep;
+#[path = "e2e_stress/damage.rs"]
+mod damage;
 #[path = "progressive/demux.rs"]
 #[allow(dead_code, reason = "shared with the tests of endless files")]
 mod demux;
@@ -30,13 +32,13 @@ mod panics;
 mod pauses;
 #[path = "e2e_stress/process.rs"]
 mod process;
+#[path = "relay/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "what nobody here needs is used elsewhere")]
+mod relay;
 #[path = "http/rig.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod rig;
 #[path = "e2e_stress/shed.rs"]
 mod shed;
-#[path = "http/swallow.rs"]
-#[allow(dead_code, reason = "shared with the HTTP tests")]
-mod swallow;
 #[path = "e2e_stress/takeover.rs"]
 mod takeover;

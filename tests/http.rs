@@ -34,6 +34,8 @@ mod h2;
 mod health;
 #[path = "http/hostile.rs"]
 mod hostile;
+#[path = "http/impaired.rs"]
+mod impaired;
 #[path = "http/ingest.rs"]
 mod ingest;
 #[path = "http/kicked.rs"]
@@ -54,6 +56,9 @@ mod playback;
 mod progressive;
 #[path = "http/ranges.rs"]
 mod ranges;
+#[path = "relay/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "what nobody here needs is used elsewhere")]
+mod relay;
 #[path = "http/rig.rs"]
 mod rig;
 #[path = "http/routes.rs"]
@@ -62,8 +67,6 @@ mod routes;
 mod rtmp_play;
 #[path = "http/rtmp_player.rs"]
 mod rtmp_player;
-#[path = "http/swallow.rs"]
-mod swallow;
 #[path = "http/tls.rs"]
 mod tls;
 #[path = "http/tls_rig.rs"]

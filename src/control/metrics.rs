@@ -41,6 +41,8 @@ pub struct Metrics {
     pub http_connections: Gauge,
     /// Requests held now.
     pub holds: Gauge,
+    /// Tasks of the runtime, as they were when last looked at.
+    pub tasks: Gauge,
     /// TLS handshakes that failed for the peer's fault.
     pub tls_failures: Counter,
     /// Certificates taken into use while running.
@@ -99,6 +101,7 @@ impl Metrics {
             group_lost: Counter::default(),
             http_connections: Gauge::default(),
             holds: Gauge::default(),
+            tasks: Gauge::default(),
             tls_failures: Counter::default(),
             tls_reloads: Counter::default(),
             tls_reload_failures: Counter::default(),
@@ -151,6 +154,7 @@ impl Metrics {
         r.register("group_lost_frames", help, self.group_lost.clone());
         r.register("http_connections", "Open HTTP connections", self.http_connections.clone());
         r.register("held_requests", "Requests held until their part exists", self.holds.clone());
+        r.register("tasks", "Tasks that run or wait in this process", self.tasks.clone());
         r.register("tls_handshake_failures", "TLS handshakes that failed", self.tls_failures.clone());
         r.register("tls_reloads", "Certificates taken into use while running", self.tls_reloads.clone());
         let failures = self.tls_reload_failures.clone();

@@ -75,6 +75,8 @@ async fn ready(State(context): State<Arc<Context>>) -> Response<Body> {
 }
 
 async fn metrics(State(context): State<Arc<Context>>) -> Response<Body> {
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    context.metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
     let mut response = Response::new(Body::from(context.metrics.encode()));
     response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

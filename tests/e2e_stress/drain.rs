@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 
 use crate::answers::{Heard, ask, hear, narrow, whole};
 use crate::process::{Process, open_msn};
+use crate::relay::Relay;
 use crate::rig::Encoder;
-use crate::swallow::Swallow;
 
 const SECOND: Duration = Duration::from_secs(1);
 const PUBLISHERS: usize = 20;
@@ -186,7 +186,7 @@ async fn a_second_signal_ends_the_process_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_held_because_an_encoder_of_another_stream_does_not_close() {
     let mut server = Process::start(&["--segment", "6s"], &[]).await;
-    let way = Swallow::to(server.rtmp, None).await;
+    let way = Relay::to(server.rtmp, 1).await.unwrap();
     let (stuck, away) = (Encoder::start_at(way.at, "stuck"), Encoder::start_at(server.rtmp, "away"));
     server.playable("stuck").await;
     let folder = server.playable("away").await;

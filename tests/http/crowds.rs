@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::relay::Relay;
 use crate::rig::{Encoder, Server, get, metric, playable, settings};
-use crate::swallow::Swallow;
 use crate::transports::open_msn;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ async fn two_thousand_held_requests_are_answered_together() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_held_in_vain_are_given_up_one_after_the_other() {
     let server = Server::start(settings()).await;
-    let way = Swallow::to(server.at.rtmp, Some("has started")).await;
+    let way = Relay::until(server.at.rtmp, 1, Some("has started")).await.unwrap();
     let encoder = Encoder::start_at(way.at, "cam");
     let began = Instant::now();
     while metric(&server, "rillcast_publishers").await != Some(1) {

@@ -10,8 +10,8 @@ use rillcast::live::Takeover;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::relay::Relay;
 use crate::rig::{Encoder, Server, get, metric, playable, settings};
-use crate::swallow::Swallow;
 use crate::tls_rig::{BOTH, client, secure, shake};
 use crate::transitions::{playlist, until};
 use crate::transports::{Player, Transport, hint, open_msn};
@@ -35,7 +35,7 @@ async fn an_encoder_whose_network_swallows_everything_keeps_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(Settings { takeover: Takeover::Stale, ..secure(folder.path()) }).await;
     let player = Player::new(Transport::Http1, &server, folder.path());
-    let way = Swallow::to(server.at.rtmp, None).await;
+    let way = Relay::to(server.at.rtmp, 1).await.unwrap();
     let [cam, dog] = ["cam", "dog"].map(|name| Encoder::start_at(way.at, name));
     let media = playable(&server, "cam").await;
     playable(&server, "dog").await;
@@ -208,7 +208,7 @@ async fn what_an_encoder_sends_after_it_was_taken_over_is_in_no_part() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(Settings { takeover: Takeover::Always, ..secure(folder.path()) }).await;
     let player = Player::new(Transport::Http1, &server, folder.path());
-    let way = Swallow::to(server.at.rtmp, None).await;
+    let way = Relay::to(server.at.rtmp, 1).await.unwrap();
     let first = Encoder::start_file(way.at, "cam", clips[0]);
     let media = playable(&server, "cam").await;
     until(&player, &media, "\nseg-").await;
@@ -269,7 +269,7 @@ async fn an_encoder_that_is_swallowed_before_it_publishes_is_nobody() {
     let mut settings = settings();
     settings.limits.rtmp.handshake = SECOND / 2;
     let server = Server::start(settings).await;
-    let way = Swallow::to(server.at.rtmp, None).await;
+    let way = Relay::to(server.at.rtmp, 1).await.unwrap();
     way.swallow();
     let encoder = Encoder::start_at(way.at, "cam");
     reaches(&server, "rillcast_rtmp_connections", 1, SECOND).await;

@@ -68,6 +68,11 @@ impl Player {
         Self { transport, at: server.at.http, tls: None }
     }
 
+    /// One that connects elsewhere, without TLS.
+    pub(crate) fn through(transport: Transport, at: std::net::SocketAddr) -> Self {
+        Self { transport, at, tls: None }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Heard {
         self.ask(Method::GET, path, &[]).await
     }

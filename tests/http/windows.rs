@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::ranges::ranged;
+use crate::relay::Relay;
 use crate::rig::{Encoder, Server, metric};
-use crate::swallow::Swallow;
 use crate::tls_rig::secure;
 use crate::transitions::{
     AT_ONCE, Expect, Scene, always, held, judge, listed, players, playlist, row, three, until, verdict,
@@ -258,7 +258,7 @@ async fn a_row_that_finds_no_place_to_wait_in_is_told_to_come_back() {
 async fn a_row_that_is_held_in_vain_is_told_to_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(secure(folder.path())).await;
-    let way = Swallow::to(server.at.rtmp, Some("has started")).await;
+    let way = Relay::until(server.at.rtmp, 1, Some("has started")).await.unwrap();
     let encoder = Encoder::start_at(way.at, "cam");
     let began = Instant::now();
     while metric(&server, "rillcast_publishers").await != Some(1) {
