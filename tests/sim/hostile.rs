@@ -1,6 +1,7 @@
 //! Encoders that go to extremes: composition offsets at the ends of their range, and keyframes without end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rillcast::live::{Expect, Registry, Settings};
@@ -16,6 +17,29 @@ const WIDEST: [i64; 4] = [(1 << 23) - 1, -(1 << 23), -40, 1];
 /// Presentation time minus the first picture's, by payload.
 fn presented(samples: &[Sample]) -> BTreeMap<Vec<u8>, i64> {
     samples.iter().map(|sample| (sample.payload.clone(), sample.dts + sample.cts)).collect()
+}
+
+/// Hostile case 31: pictures stay away for nearly a part, and come back beside the grid of those before.
+#[test]
+fn a_hole_of_any_length_takes_no_part_past_its_target() {
+    for millis in (20_i64..=1_100).step_by(5) {
+        let source = Source { gop: 1_000, ..Source::default() };
+        let start = epoch();
+        let (mut sent, hole) = (source.frames(12, start), Duration::from_millis(millis.unsigned_abs()));
+        let from = start.mono + Duration::from_millis(5_000);
+        for one in
+            sent.iter_mut().filter(|one| one.frame.track == TrackId::VIDEO && one.frame.arrival >= from)
+        {
+            one.frame.dts.value += millis;
+            one.frame.arrival += hole;
+        }
+        sent.sort_by_key(|one| one.frame.arrival);
+        println!("a hole of {millis} ms");
+        // The watcher holds every part to its target.
+        let outcome = publish_frames(&source, sent, start, Settings::default());
+        outcome.assert_nothing_lost(TrackId::VIDEO);
+        outcome.assert_nothing_lost(TrackId::AUDIO);
+    }
 }
 
 /// Hostile case 30: offsets that are negative or as large as they can be bend one picture's time and no other's.
