@@ -131,7 +131,7 @@ impl Plan {
                 let kind = KINDS[usize::from(step & 7)];
                 let large = first & 1 == 1 && [8, 9, 22].contains(&kind);
                 let length = usize::from(steps.short()) * if large { 3 } else { 1 };
-                let length = length.min(BYTES - bytes);
+                let length = length.min(BYTES.saturating_sub(bytes));
                 let payload: Vec<_> = (0..length).map(|n| first.wrapping_add((n ^ n >> 8) as u8)).collect();
                 (kind, Bytes::from(payload))
             };
