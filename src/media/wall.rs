@@ -24,15 +24,21 @@ impl WallTime {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds: `2026-11-21T09:30:00.040Z`.
+/// The first and the last microsecond of the years 0 to 9999: others RFC 3339 cannot write.
+const WRITABLE: (i64, i64) = (-62_167_219_200_000_000, 253_402_300_799_999_999);
+
+/// RFC 3339 in UTC with milliseconds: `2026-11-21T09:30:00.040Z`. A time outside the years that have such a form is
+/// written as the nearest that has: whoever reads a playlist of somebody else meets any.
 impl fmt::Display for WallTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const FORMAT: &[BorrowedFormatItem<'_>] =
             format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.unix_micros) * 1_000)
-            .ok()
-            .and_then(|t| t.format(FORMAT).ok())
-            .ok_or(fmt::Error)?;
+        let text = OffsetDateTime::from_unix_timestamp_nanos(
+            i128::from(self.unix_micros.clamp(WRITABLE.0, WRITABLE.1)) * 1_000,
+        )
+        .ok()
+        .and_then(|t| t.format(FORMAT).ok())
+        .ok_or(fmt::Error)?;
         f.write_str(&text)
     }
 }
@@ -64,5 +70,11 @@ mod tests {
         let t = WallTime { unix_micros: 1_795_253_400_040_900 };
         assert_eq!(t.to_string(), "2026-11-21T09:30:00.040Z");
         assert_eq!(WallTime { unix_micros: 0 }.plus_micros(-1).to_string(), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_time_that_has_no_such_form_is_the_nearest_that_has() {
+        assert_eq!(WallTime { unix_micros: i64::MAX }.to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(WallTime { unix_micros: i64::MIN }.to_string(), "0000-01-01T00:00:00.000Z");
     }
 }
