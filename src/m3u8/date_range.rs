@@ -1,6 +1,6 @@
 //! EXT-X-DATERANGE: a span of wall time with attributes.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use super::attributes::Attributes;
 use super::date;
@@ -62,22 +62,18 @@ impl DateRange {
 
 impl fmt::Display for DateRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A clock outside the calendar has no RFC 3339 form: better no range than half a playlist.
-        let mut dates = String::with_capacity(64);
-        if write!(dates, ",START-DATE=\"{}\"", self.start).is_err() {
+        // A clock outside the calendar has no RFC 3339 form: better no range than one of another date.
+        if !self.start.is_in_calendar() {
             return Ok(());
-        }
-        if let Some(end) = self.end {
-            let kept = dates.len();
-            if write!(dates, ",END-DATE=\"{end}\"").is_err() {
-                dates.truncate(kept);
-            }
         }
         write!(f, "#EXT-X-DATERANGE:ID=\"{}\"", self.id)?;
         if let Some(class) = &self.class {
             write!(f, ",CLASS=\"{class}\"")?;
         }
-        f.write_str(&dates)?;
+        write!(f, ",START-DATE=\"{}\"", self.start)?;
+        if let Some(end) = self.end.filter(|end| end.is_in_calendar()) {
+            write!(f, ",END-DATE=\"{end}\"")?;
+        }
         if let Some(span) = self.duration {
             write!(f, ",DURATION={span:#}")?;
         }

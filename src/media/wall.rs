@@ -22,6 +22,12 @@ impl WallTime {
     pub fn plus_micros(self, micros: i64) -> Self {
         Self { unix_micros: self.unix_micros.saturating_add(micros) }
     }
+
+    /// Whether RFC 3339 can write it: a time of the years 0 to 9999.
+    #[must_use]
+    pub fn is_in_calendar(self) -> bool {
+        (WRITABLE.0..=WRITABLE.1).contains(&self.unix_micros)
+    }
 }
 
 /// The first and the last microsecond of the years 0 to 9999: others RFC 3339 cannot write.
@@ -76,5 +82,8 @@ mod tests {
     fn a_time_that_has_no_such_form_is_the_nearest_that_has() {
         assert_eq!(WallTime { unix_micros: i64::MAX }.to_string(), "9999-12-31T23:59:59.999Z");
         assert_eq!(WallTime { unix_micros: i64::MIN }.to_string(), "0000-01-01T00:00:00.000Z");
+        let (first, last) = (WallTime { unix_micros: WRITABLE.0 }, WallTime { unix_micros: WRITABLE.1 });
+        assert!(first.is_in_calendar() && last.is_in_calendar());
+        assert!(!first.plus_micros(-1).is_in_calendar() && !last.plus_micros(1).is_in_calendar());
     }
 }
