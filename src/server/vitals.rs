@@ -112,18 +112,22 @@ impl Vitals {
             Phase::Busy => None,
         };
         let sending = || state.requests.iter().filter_map(|(_, body)| body.as_ref());
-        let bears = |body: &Sending| body.patience.unwrap_or(limits.write_stall);
-        let patience = sending().map(bears).min().unwrap_or(limits.write_stall);
-        let stalled = sending().filter_map(|body| Some(body.stalled? + bears(body)));
-        let stall = stalled.chain(state.blocked.map(|since| since + patience)).min();
-        // Frames that nobody takes keep those behind them waiting: their bound is the closer one.
-        let bound = if patience < limits.write_stall { Limit::RingBlocked } else { Limit::HttpWriteStall };
-        let stall = stall.map(|due| (due, bound));
-        let began = sending().filter_map(|body| body.began).min();
+        let whole = (limits.write_stall, Limit::HttpWriteStall);
+        let bears = |body: &Sending| body.patience.map_or(whole, |patience| (patience, Limit::RingBlocked));
+        // Frames that nobody takes keep those behind them waiting: their bound is the closest of all bodies.
+        let (closest, closest_limit) = sending().map(bears).min_by_key(|(span, _)| *span).unwrap_or(whole);
+        let blocked = state.blocked.map(|since| (since + closest, closest_limit));
+        let stalled = sending().filter_map(|body| {
+            let (span, limit) = bears(body);
+            Some((body.stalled? + span, limit))
+        });
         // A stream of HTTP/2 is reset alone (see `body`), when it is asked for more; it is, or the stall ends it all.
         let late = if state.protocol == Protocol::Http2 { limits.write_stall } else { Duration::ZERO };
-        let slow = began.map(|since| (since + limits.body_time + late, Limit::HttpBodyTime));
-        phase.into_iter().chain(stall).chain(slow).min_by_key(|(due, _)| *due)
+        let slow = sending().filter_map(|body| {
+            let span = limits.body_time.max(body.patience.unwrap_or_default());
+            Some((body.began? + span + late, Limit::HttpBodyTime))
+        });
+        phase.into_iter().chain(blocked).chain(stalled).chain(slow).min_by_key(|(due, _)| *due)
     }
 
     /// Bytes came in.
@@ -410,6 +414,26 @@ mod tests {
         at(4).await;
         assert_eq!(due(&vitals), Some((6, Limit::HttpWriteStall)));
         drop(request);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_with_a_patience_of_its_own_is_held_to_that_and_counted_so() {
+        for patience in [6, 120] {
+            let vitals = Vitals::new(Clock::mono());
+            let request = vitals.begin();
+            request.flows(Duration::from_secs(patience), false);
+            let slow = patience.max(60);
+            assert_eq!(due(&vitals), Some((slow, Limit::HttpBodyTime)), "nothing has stood still");
+            request.rests(Duration::from_secs(patience));
+            assert_eq!(due(&vitals), None);
+            vitals.blocked();
+            assert_eq!(due(&vitals), Some((patience, Limit::RingBlocked)));
+            let whole = vitals.begin();
+            whole.progressed();
+            let closest = if patience < 10 { (6, Limit::RingBlocked) } else { (10, Limit::HttpWriteStall) };
+            assert_eq!(due(&vitals), Some(closest), "beside a response with an end");
+            drop(request);
+        }
     }
 
     /// Hostile case 63.
