@@ -188,7 +188,7 @@ impl HttpDoor {
                 until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
             Ok(Ok(true)) => {
-                let (house, address) = (Arc::clone(context), peer.address);
+                let house = Arc::clone(context);
                 let io = io.refusing(move |limit| house.hit(limit, address));
                 let connection = self.http2.serve_connection(io, self.service(peer));
                 let end = http2::Connection::graceful_shutdown;

@@ -2,9 +2,8 @@
 //
 // Prints one JSON line a file of how it fared; exits 1 when one of them had an error, ended, or did not play on.
 
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
 import { launch, pause } from "./browser.mjs";
+import { site } from "./site.mjs";
 
 const FILES = {
   "/": ["players/page.html", "text/html"],
@@ -20,18 +19,6 @@ const PLAYED = 0.8;
 const PICTURES = 15;
 
 const [seconds, ...urls] = process.argv.slice(2);
-
-/** Serves the player from an origin that is not the stream's, as most sites would. */
-async function site() {
-  const server = createServer(async ({ url: path }, answer) => {
-    const [file, type] = FILES[path.split("?")[0]] ?? [];
-    if (!file) return answer.writeHead(404).end();
-    const body = await readFile(new URL(file, import.meta.url));
-    answer.writeHead(200, { "content-type": `${type}; charset=utf-8` }).end(body);
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  return server;
-}
 
 async function start(browser, origin, url) {
   const page = await browser.newPage({ viewport: { width: 700, height: 420 } });
@@ -60,7 +47,7 @@ function judge({ url, exceptions }, first, last) {
 }
 
 const browser = await launch();
-const server = await site();
+const server = await site(FILES);
 try {
   const origin = `http://127.0.0.1:${server.address().port}`;
   const players = await Promise.all(urls.map((url) => start(browser, origin, url)));

@@ -4,9 +4,8 @@
 // is the caller's doing. Prints one JSON line a player of how it fared; exits 1 when one of them had a fatal error,
 // stood still for too long, or did not play on near the live edge in the end.
 
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
 import { launch, pause } from "./browser.mjs";
+import { site } from "./site.mjs";
 
 const FILES = {
   "/": ["players/page.html", "text/html"],
@@ -28,18 +27,6 @@ const STILL = 15;
 const END = 6;
 
 const [url, seconds] = process.argv.slice(2);
-
-/** Serves the players from an origin that is not the stream's, as most sites would. */
-async function site() {
-  const server = createServer(async ({ url: path }, answer) => {
-    const [file, type] = FILES[path.split("?")[0]] ?? [];
-    if (!file) return answer.writeHead(404).end();
-    const body = await readFile(new URL(file, import.meta.url));
-    answer.writeHead(200, { "content-type": `${type}; charset=utf-8` }).end(body);
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  return server;
-}
 
 /** Opens a player in a context of its own, so that no cache is shared. */
 async function start(browser, origin, name) {
@@ -90,7 +77,7 @@ function judge({ name, version, samples, exceptions }) {
 }
 
 const browser = await launch();
-const server = await site();
+const server = await site(FILES);
 try {
   const origin = `http://127.0.0.1:${server.address().port}`;
   const players = await Promise.all(Object.keys(PLAYERS).map((name) => start(browser, origin, name)));
