@@ -7,7 +7,7 @@ use crate::media::{Now, StreamName, WallTime};
 
 use super::crowd::Kind;
 use super::identity::ViewerRequest;
-use super::listing::{Watched, Watching};
+use super::listing::{ViewerId, Watched, Watching};
 use super::viewer::Seat;
 
 /// Bytes kept of what a player calls itself.
@@ -80,18 +80,18 @@ impl Entry {
 
     /// What to tell of it when it leaves.
     pub(super) fn left(&self, key: u64, reason: &'static str, now: Now) -> Watched {
-        Watched { viewer: self.told(key, now.mono), until: now.wall.to_string(), reason }
+        Watched { viewer: self.told(key, now.mono), until: now.wall, reason }
     }
 
     pub(super) fn told(&self, key: u64, now: Instant) -> Watching {
         Watching {
-            id: format!("{key:016x}"),
-            stream: self.stream.to_string(),
+            id: ViewerId(key),
+            stream: self.stream.clone(),
             protocol: self.kind.protocol().name(),
             counted_by: self.kind.name(),
-            address: self.address.to_string(),
-            agent: self.agent.as_deref().map(str::to_owned),
-            since: self.since.to_string(),
+            address: self.address,
+            agent: self.agent.clone(),
+            since: self.since,
             idle_seconds: Some(now.saturating_duration_since(self.seen).as_secs_f64()),
             requests: Some(self.requests),
             bytes_sent: None,

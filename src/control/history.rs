@@ -5,18 +5,20 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::live::{Generation, Notice};
 use crate::media::{StreamName, WallTime};
 
-use super::listing::Watched;
+use super::listing::{Watched, maybe, text};
 
 /// Generations kept.
 const GENERATIONS: usize = 256;
-/// Epochs, encoders and viewers kept of each: with all of them full it is some 24 MiB.
+/// Epochs, encoders and viewers kept of each.
 const EACH: usize = 256;
+/// Viewers kept of all of them together, of some 400 bytes each. With everything full the history is some 20 MiB.
+const VIEWERS: usize = 4_096;
 
 /// The newest of something, and how many are no longer kept.
 #[derive(Debug, Clone, Serialize)]
@@ -33,9 +35,15 @@ impl<T> Default for Recent<T> {
 
 impl<T> Recent<T> {
     fn push(&mut self, one: T) {
+        if self.newest_first.len() >= EACH {
+            self.forget();
+        }
         self.newest_first.push_front(one);
-        if self.newest_first.len() > EACH {
-            self.newest_first.pop_back();
+    }
+
+    /// The oldest is no longer kept.
+    fn forget(&mut self) {
+        if self.newest_first.pop_back().is_some() {
             self.truncated = self.truncated.saturating_add(1);
         }
     }
@@ -156,6 +164,7 @@ impl History {
                 None => run.viewers.truncated = run.viewers.truncated.saturating_add(1),
             }
         }
+        chronicle.forget_viewer();
     }
 
     /// What was noticed of the input of a generation and begins no epoch.
@@ -170,9 +179,9 @@ impl History {
         Some((serde_json::to_value(&run.publishers).ok()?, serde_json::to_value(&run.epochs).ok()?))
     }
 
-    /// All of it, as JSON.
-    pub fn document(&self) -> Value {
-        serde_json::to_value(&*self.held()).unwrap_or_default()
+    /// All of it, as the text of a JSON object.
+    pub fn document(&self) -> String {
+        serde_json::to_string_pretty(&*self.held()).unwrap_or_default()
     }
 
     fn held(&self) -> MutexGuard<'_, Chronicle> {
@@ -184,6 +193,19 @@ impl Chronicle {
     fn run(&mut self, generation: &Generation) -> Option<&mut Run> {
         let id = generation.id().as_str();
         self.generations.iter_mut().find(|run| run.generation == id)
+    }
+
+    /// Of too many viewers, drops the one that left longest ago.
+    fn forget_viewer(&mut self) {
+        let viewers = |run: &Run| run.viewers.newest_first.len();
+        if self.generations.iter().map(viewers).sum::<usize>() <= VIEWERS {
+            return;
+        }
+        let left = |run: &&mut Run| run.viewers.newest_first.back().map(|oldest| oldest.until);
+        let runs = self.generations.iter_mut().filter(|run| !run.viewers.newest_first.is_empty());
+        if let Some(run) = runs.min_by_key(left) {
+            run.viewers.forget();
+        }
     }
 
     /// Drops the oldest that has ended; what goes on is never lost.
@@ -198,18 +220,6 @@ impl Chronicle {
     }
 }
 
-fn text<S: Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(value)
-}
-
-#[allow(clippy::ref_option, reason = "the shape that serde asks for")]
-fn maybe<S: Serializer>(value: &Option<impl fmt::Display>, to: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => to.collect_str(value),
-        None => to.serialize_none(),
-    }
-}
-
 #[cfg(test)]
 #[allow(
     clippy::disallowed_methods,
@@ -219,12 +229,65 @@ fn maybe<S: Serializer>(value: &Option<impl fmt::Display>, to: S) -> Result<S::O
 mod tests {
     use std::time::Instant;
 
+    use super::super::listing::{ViewerId, Watching};
     use super::*;
     use crate::live::Registry;
     use crate::media::Now;
 
     fn now() -> Now {
         Now { mono: Instant::now(), wall: WallTime { unix_micros: 1_700_000_000_000_000 } }
+    }
+
+    /// What an operator reads of it.
+    fn read(history: &History) -> Value {
+        serde_json::from_str(&history.document()).unwrap()
+    }
+
+    fn visit(stream: &StreamName, n: u64, until: WallTime) -> Watched {
+        let viewer = Watching {
+            id: ViewerId(n),
+            stream: stream.clone(),
+            protocol: "hls",
+            counted_by: "address",
+            address: [192, 0, 2, 1].into(),
+            agent: Some("player".into()),
+            since: until.plus_micros(-1_000_000),
+            idle_seconds: Some(0.5),
+            requests: Some(7),
+            bytes_sent: None,
+            lag: None,
+        };
+        Watched { viewer, until, reason: "idle" }
+    }
+
+    #[test]
+    fn of_too_many_viewers_those_who_left_longest_ago_are_counted_only() {
+        let (history, registry, now) =
+            (History::default(), Registry::new(crate::live::Settings::default()), now());
+        let name = |n: usize| StreamName::parse(&format!("s{n}")).unwrap();
+        let streams: Vec<_> = (0..=VIEWERS / EACH).map(name).collect();
+        let publishers: Vec<_> = streams.iter().map(|name| registry.publish(name, now).unwrap()).collect();
+        for publisher in &publishers {
+            history.began(publisher.generation(), [192, 0, 2, 1].into(), "", now.wall);
+        }
+        // Those of the first stream leave before all others.
+        let mut at = now.wall;
+        for (stream, count) in streams.iter().zip([100].into_iter().chain([EACH as u64 + 5; VIEWERS / EACH]))
+        {
+            for n in 0..count {
+                at = at.plus_micros(1);
+                history.watched(stream, Some(visit(stream, n, at)));
+            }
+        }
+        let document = read(&history);
+        let viewers = |n: usize| &document["generations"][streams.len() - 1 - n]["viewers"];
+        let kept = |n: usize| viewers(n)["newest_first"].as_array().unwrap().len();
+        assert_eq!((0..streams.len()).map(kept).sum::<usize>(), VIEWERS);
+        assert_eq!((kept(0), viewers(0)["truncated"].as_u64()), (0, Some(100)), "left longest ago");
+        assert_eq!((kept(1), viewers(1)["truncated"].as_u64()), (EACH, Some(5)));
+        let newest = &viewers(1)["newest_first"][0];
+        assert_eq!(newest["id"], format!("{:016x}", EACH + 4));
+        assert_eq!((&newest["address"], &newest["stream"]), (&"192.0.2.1".into(), &"s1".into()));
     }
 
     #[test]
@@ -242,7 +305,7 @@ mod tests {
             }
             open.push(publisher);
         }
-        let document = history.document();
+        let document = read(&history);
         let streams: Vec<_> = document["generations"]
             .as_array()
             .unwrap()
@@ -276,7 +339,7 @@ mod tests {
         history.began(generation, [192, 0, 2, 1].into(), "OBS", now.wall);
         history.left(generation, &"the encoder closed the connection", now.wall);
         history.began(generation, [192, 0, 2, 2].into(), "OBS", now.wall);
-        let document = history.document();
+        let document = read(&history);
         assert_eq!(document["generations"].as_array().unwrap().len(), 1);
         let run = &document["generations"][0];
         assert_eq!(run["publishers"]["newest_first"][1]["reason"], "the encoder closed the connection");

@@ -1,8 +1,12 @@
 //! Listing: viewers as the operator sees them.
 
-use serde::Serialize;
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Serialize, Serializer};
 
 use crate::live::Lag;
+use crate::media::{StreamName, WallTime};
 
 /// Viewers, newest first.
 #[derive(Debug, Serialize)]
@@ -13,23 +17,37 @@ pub struct Listing {
     pub truncated: usize,
 }
 
+/// A viewer's name for [`Viewers::kick`](super::Viewers::kick), printed in 16 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewerId(pub(super) u64);
+
+impl fmt::Display for ViewerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// A viewer who is there.
 #[derive(Debug, Clone, Serialize)]
 pub struct Watching {
-    /// Its name for [`Viewers::kick`](super::Viewers::kick).
-    pub id: String,
+    /// Its name.
+    #[serde(serialize_with = "text")]
+    pub id: ViewerId,
     /// What it watches.
-    pub stream: String,
+    #[serde(serialize_with = "text")]
+    pub stream: StreamName,
     /// How it is served.
     pub protocol: &'static str,
     /// By what it is told from others: `session`, `address` (with the user agent) or `connection`.
     pub counted_by: &'static str,
     /// Where it is.
-    pub address: String,
+    #[serde(serialize_with = "text")]
+    pub address: IpAddr,
     /// What its player calls itself, the beginning of it.
-    pub agent: Option<String>,
+    pub agent: Option<Box<str>>,
     /// When it came, RFC 3339.
-    pub since: String,
+    #[serde(serialize_with = "text")]
+    pub since: WallTime,
     /// HLS: how long ago it asked last.
     pub idle_seconds: Option<f64>,
     /// HLS: how often it has asked.
@@ -47,7 +65,21 @@ pub struct Watched {
     #[serde(flatten)]
     pub viewer: Watching,
     /// When it left, RFC 3339.
-    pub until: String,
+    #[serde(serialize_with = "text")]
+    pub until: WallTime,
     /// Why.
     pub reason: &'static str,
+}
+
+/// As it prints itself.
+pub(super) fn text<S: Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+#[allow(clippy::ref_option, reason = "the shape that serde asks for")]
+pub(super) fn maybe<S: Serializer>(value: &Option<impl fmt::Display>, to: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => to.collect_str(value),
+        None => to.serialize_none(),
+    }
 }

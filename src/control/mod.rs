@@ -2,7 +2,7 @@
 //! In:  flags, environment, one TOML file, the store; `Claim`s from drivers.   Out: `Settings`, `Verdict`s, metrics text.
 //! Belongs here: configuration, key hashing, permission, admission, the audience, counters.   Does not: sockets, tasks (see server).
 //! Time: passed in.  Memory: streams and keys as configured; the throttle keeps at most 4,096 addresses;
-//! `ViewerLimits` viewers of 512 bytes, and the history 24 MiB.
+//! `ViewerLimits` viewers of 512 bytes, and the history 20 MiB.
 //! Spec: none; the outside contract is in the crate's documentation.
 
 mod access;
@@ -45,7 +45,7 @@ pub use self::group::DeclaredGroup;
 pub use self::history::History;
 pub use self::identity::{Protocol, VIEWER_ID, ViewerRequest, cmcd_session, draw_viewer_id};
 pub use self::key::{KeyFault, KeyHash, check_key, generate_key};
-pub use self::listing::{Listing, Watched, Watching};
+pub use self::listing::{Listing, ViewerId, Watched, Watching};
 pub use self::load::Sources;
 pub use self::memory::{Memory, Strain};
 pub use self::metrics::{Metrics, RequestClass};

@@ -21,7 +21,7 @@ use super::denied::{Cap, Denied};
 use super::entry::Entry;
 use super::history::History;
 use super::identity::{Protocol, ViewerRequest};
-use super::listing::{Listing, Watched, Watching};
+use super::listing::{Listing, ViewerId, Watched, Watching};
 use super::memory::{Memory, Strain};
 use super::viewer::{Seat, Viewer};
 
@@ -152,7 +152,7 @@ impl Viewers {
         held(&self.crowds).leave(&seat.stream, Kind::Connection(seat.protocol), seat.address);
         self.audience.viewers(seat.protocol).dec();
         let reason = seat.closed().unwrap_or(Reason::ClientClosed).as_str();
-        let watched = Watched { viewer: told(seat), until: now.wall.to_string(), reason };
+        let watched = Watched { viewer: told(seat), until: now.wall, reason };
         self.history.watched(&seat.stream, Some(watched));
     }
 
@@ -288,13 +288,13 @@ impl Viewers {
 
 fn told(seat: &Seat) -> Watching {
     Watching {
-        id: format!("{:016x}", seat.id),
-        stream: seat.stream.to_string(),
+        id: ViewerId(seat.id),
+        stream: seat.stream.clone(),
         protocol: seat.protocol.name(),
         counted_by: Kind::Connection(seat.protocol).name(),
-        address: seat.address.to_string(),
-        agent: seat.agent.as_deref().map(str::to_owned),
-        since: seat.since.to_string(),
+        address: seat.address,
+        agent: seat.agent.clone(),
+        since: seat.since,
         idle_seconds: None,
         requests: None,
         bytes_sent: Some(seat.sent()),

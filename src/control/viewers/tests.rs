@@ -83,7 +83,7 @@ fn a_kicked_viewer_is_refused_for_five_minutes_and_counted_out_at_once() {
     let (book, cam, start) = (book(ViewerLimits::default()), stream("cam"), now());
     let (bad, good) = (ask(&cam, [192, 0, 2, 1], Some("bad")), ask(&cam, [192, 0, 2, 1], Some("good")));
     book.seen(&bad, start).unwrap();
-    let id = book.list(None, start).viewers.remove(0).id;
+    let id = book.list(None, start).viewers.remove(0).id.to_string();
     book.seen(&good, start).unwrap();
     assert!(book.kick(&id, start));
     assert!(!book.kick(&id, start), "it is not there any more");
@@ -112,8 +112,11 @@ fn a_connection_is_told_that_it_is_kicked_and_cannot_come_straight_back() {
         let mut closed = pin!(viewer.closed());
         assert_eq!(closed.as_mut().poll(&mut cx), Poll::Pending);
         let listed = book.list(Some(&cam), now).viewers.remove(0);
-        assert_eq!((listed.protocol, listed.bytes_sent, &listed.id), ("flv", Some(1_000), &viewer.id()));
-        assert!(book.kick(&listed.id, now));
+        assert_eq!(
+            (listed.protocol, listed.bytes_sent, listed.id.to_string()),
+            ("flv", Some(1_000), viewer.id())
+        );
+        assert!(book.kick(&listed.id.to_string(), now));
         assert_eq!(closed.as_mut().poll(&mut cx), Poll::Ready(Reason::Kicked));
     }
     assert_eq!(viewer.close(Reason::ClientClosed, now), Reason::Kicked, "the first reason wins");

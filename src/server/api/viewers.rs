@@ -40,5 +40,5 @@ pub(super) async fn kick(State(context): State<Arc<Context>>, Path(id): Path<Str
 
 /// `GET /api/v1/history`.
 pub(super) async fn history(State(context): State<Arc<Context>>) -> Response<Body> {
-    door::json(context.viewers.history.document())
+    door::text(context.viewers.history.document() + "\n")
 }
