@@ -34,6 +34,7 @@ impl Watch {
             "stream": stream.as_str(),
             "since": self.since.to_string(),
             "at": now.wall.to_string(),
+            "received_bytes": self.received,
             "healthy": verdicts.is_empty(),
             "verdicts": verdicts,
             "tracks": tracks,
@@ -44,6 +45,11 @@ impl Watch {
             "encoder": self.counted(),
         });
         format!("{document:#}\n")
+    }
+
+    /// Bytes of all frames since the publish began.
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// What is wrong now, each in one sentence.

@@ -37,6 +37,8 @@ pub struct Watch {
     pub(super) since: WallTime,
     pub(super) declared: Declared,
     pub(super) tracks: BTreeMap<TrackId, Measures>,
+    /// Bytes of all frames so far.
+    pub(super) received: u64,
     pub(super) findings: Findings,
     pub(super) total: Counts,
     /// Microseconds from the composition of the last picture that told it to its arrival.
@@ -56,6 +58,7 @@ impl Watch {
             since: now.wall,
             declared: Declared::default(),
             tracks: BTreeMap::new(),
+            received: 0,
             findings: Findings::default(),
             total: Counts::default(),
             latency: None,
@@ -81,6 +84,7 @@ impl Watch {
 
     /// Takes a frame in the source's own clock.
     pub fn push(&mut self, frame: &Frame) {
+        self.received = self.received.saturating_add(frame.payload.len() as u64);
         if let Some(measures) = self.tracks.get_mut(&frame.track) {
             measures.push(frame);
         }

@@ -83,6 +83,13 @@ impl Board {
         Some(document)
     }
 
+    /// Bytes of frames that the publish to `stream` has brought; `None` when nobody publishes it.
+    pub(super) fn received(&self, stream: &StreamName) -> Option<u64> {
+        let watch = held(&self.0).get(stream).cloned()?;
+        let received = held(&watch).received();
+        Some(received)
+    }
+
     /// What is wrong with the publish to `stream`, in words; `None` when nobody publishes it.
     pub(super) fn reasons(&self, stream: &StreamName) -> Option<Vec<String>> {
         let watch = held(&self.0).get(stream).cloned()?;

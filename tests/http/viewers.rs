@@ -142,6 +142,8 @@ async fn a_stream_tells_how_it_is_what_it_is_made_of_and_who_sends_it() {
     assert_eq!(picture["offered"], true);
     assert!(picture["ring"]["bytes"].as_u64().unwrap() <= stream["ring_limit_bytes"].as_u64().unwrap());
     assert_eq!(stream["publisher"]["address"], "127.0.0.1");
+    let received = &stream["publisher"]["received_bytes"];
+    assert!(received.as_u64() >= picture["ring"]["bytes"].as_u64().map(|kept| kept / 2), "{received}");
     assert_eq!(stream["epochs"]["newest_first"][0]["reason"], "the stream began");
     let generation = stream["generation"].clone();
 

@@ -119,7 +119,7 @@ fn a_good_publish_has_nothing_wrong() {
     assert!(stage.began.is_empty(), "{:?}", stage.began);
     let text = stage.watch.document(&StreamName::parse("a/b").unwrap(), stage.now);
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(document["healthy"], true);
+    assert_eq!((&document["healthy"], document["received_bytes"].as_u64()), (&true.into(), Some(10_600_000)));
     assert_eq!(document["tracks"][0]["frames_per_second"], 25.0);
     assert_eq!(document["tracks"][0]["bits_per_second"], 2_000_000.0);
     assert_eq!(document["tracks"][0]["keyframe_interval_seconds"], 2.0);

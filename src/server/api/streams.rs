@@ -39,7 +39,11 @@ pub(super) fn one(context: &Context, name: &StreamName) -> Option<Value> {
     let tracks: Vec<_> = renditions.iter().map(|one| track(one, &one.view())).collect();
     let (publishers, epochs) = context.viewers.history.of(&generation).unwrap_or_default();
     let newest = publishers.pointer("/newest_first/0").filter(|newest| newest["until"].is_null());
-    document.insert("publisher".into(), newest.cloned().unwrap_or_default());
+    let mut publisher = newest.cloned().unwrap_or_default();
+    if let Some(fields) = publisher.as_object_mut() {
+        fields.insert("received_bytes".into(), context.health.received(name).into());
+    }
+    document.insert("publisher".into(), publisher);
     document.insert("publishers".into(), publishers);
     document.insert("epochs".into(), epochs);
     document.insert("tracks".into(), tracks.into());
