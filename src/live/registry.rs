@@ -114,11 +114,19 @@ struct Waitings {
     closed: bool,
 }
 
+/// What can be found.
+#[derive(Debug, Clone, Default)]
+struct Streams {
+    newest: HashMap<StreamName, Arc<Generation>>,
+    /// The one before, which has ended: players that are some seconds behind may still have to see its end.
+    before: HashMap<StreamName, Arc<Generation>>,
+}
+
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
     /// Read without a lock; replaced whole by writers, who hold `waiting`.
-    streams: ArcSwap<HashMap<StreamName, Arc<Generation>>>,
+    streams: ArcSwap<Streams>,
     waiting: Mutex<Waitings>,
 }
 
@@ -160,14 +168,16 @@ impl Registry {
             found.end(now.mono);
         }
         let streams = self.0.streams.load();
-        if let Some(holder) = streams.get(name).filter(|generation| !generation.ended()) {
+        if let Some(holder) = streams.newest.get(name).filter(|generation| !generation.ended()) {
             let yields = terms.takes_over(holder.silence(now.mono), holder.credential());
             return Err(if yields { yielding(holder) } else { Error::Busy(name.clone()) });
         }
         let generation =
             Generation::new(name.clone(), terms.credential, &self.settings().packager.limits, now)?;
-        let mut streams = HashMap::clone(&streams);
-        streams.insert(name.clone(), Arc::clone(&generation));
+        let mut streams = Streams::clone(&streams);
+        if let Some(ended) = streams.newest.insert(name.clone(), Arc::clone(&generation)) {
+            streams.before.insert(name.clone(), ended);
+        }
         self.0.streams.store(Arc::new(streams));
         Ok(Publisher::new(self.clone(), generation, terms, now))
     }
@@ -229,12 +239,22 @@ impl Registry {
 
     /// The newest generation of `name`: live, or over and still fetchable. Takes no lock.
     pub fn find(&self, name: &StreamName) -> Option<Arc<Generation>> {
-        self.0.streams.load().get(name).cloned()
+        self.0.streams.load().newest.get(name).cloned()
+    }
+
+    /// The generation of `name` whose id is `id`: the newest, or the one before it while that is fetchable. Takes no
+    /// lock.
+    pub fn find_generation(&self, name: &StreamName, id: &str) -> Option<Arc<Generation>> {
+        let streams = self.0.streams.load();
+        let of = |generations: &HashMap<StreamName, Arc<Generation>>| {
+            generations.get(name).filter(|generation| generation.id().as_str() == id).cloned()
+        };
+        of(&streams.newest).or_else(|| of(&streams.before))
     }
 
     /// Every generation that [`find`](Self::find) can find.
     pub fn generations(&self) -> Vec<Arc<Generation>> {
-        self.0.streams.load().values().cloned().collect()
+        self.0.streams.load().newest.values().cloned().collect()
     }
 
     /// Forgets generations that ended long enough before `now` for every player to have seen the end.
@@ -243,12 +263,14 @@ impl Registry {
         let stale = |generation: &Arc<Generation>| {
             generation.ended_at().is_some_and(|ended| now.saturating_duration_since(ended) > keep)
         };
-        if !self.0.streams.load().values().any(stale) {
+        let streams = self.0.streams.load();
+        if !streams.newest.values().chain(streams.before.values()).any(stale) {
             return;
         }
         let _turn = self.waiting();
-        let mut streams = HashMap::clone(&self.0.streams.load());
-        streams.retain(|_, generation| !stale(generation));
+        let mut streams = Streams::clone(&self.0.streams.load());
+        streams.newest.retain(|_, generation| !stale(generation));
+        streams.before.retain(|_, generation| !stale(generation));
         self.0.streams.store(Arc::new(streams));
     }
 }

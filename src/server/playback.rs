@@ -175,7 +175,7 @@ fn find(context: &Context, head: &Parts) -> Option<(Target, &'static str)> {
         Route::Thumbnail(name) => Some((Target::Thumbnail(context.registry.find(&name)?), hls::LEISURELY)),
         Route::Encoder(name) => Some((Target::Encoder(name), hls::LEISURELY)),
         Route::Media { name, generation, track, file } => {
-            let found = context.registry.find(&name).filter(|found| found.id().as_str() == generation)?;
+            let found = context.registry.find_generation(&name, &generation)?;
             let rendition = found.rendition(track)?;
             let urgency = hls::urgency(file, track.kind, lower(&found, &rendition));
             let request = hls::Request {

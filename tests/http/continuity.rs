@@ -72,6 +72,46 @@ async fn an_encoder_that_stays_away_ends_its_stream_with_the_grace() {
     encoder.stop().await;
 }
 
+/// The folder of the generation that comes after the one in `folder`.
+async fn next(server: &Server, folder: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let now = playable(server, "cam").await;
+        if now != folder {
+            return now;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "no other generation than {folder}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_behind_still_sees_the_end_of_a_stream_that_has_begun_anew() {
+    let server = Server::start(rillcast::control::Settings { grace: Duration::ZERO, ..settings() }).await;
+    let encoder = Encoder::start(&server, "cam");
+    let first = playable(&server, "cam").await;
+    until(&server, &first, "#EXTINF").await;
+    encoder.stop().await;
+    let last = until(&server, &first, "#EXT-X-ENDLIST").await;
+    let encoder = Encoder::start(&server, "cam");
+    let second = next(&server, &first).await;
+    assert_eq!(playlist(&server, &first).await, last, "the other one's end");
+    let uris: Vec<_> = last.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert!(!uris.is_empty(), "{last}");
+    for uri in uris {
+        let (head, _) = get(server.at.http, &format!("{first}{uri}"), "").await;
+        assert!(head.starts_with("http/1.1 200"), "{uri}: {head}");
+    }
+    encoder.stop().await;
+    let encoder = Encoder::start(&server, "cam");
+    next(&server, &second).await;
+    playlist(&server, &second).await;
+    let (head, _) = get(server.at.http, &format!("{first}media.m3u8"), "").await;
+    assert!(head.starts_with("http/1.1 404"), "only the one before is kept: {head}");
+    encoder.stop().await;
+    server.stop().await;
+}
+
 /// Hostile case 37, one after the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_encoder_takes_over_where_the_operator_says_so() {
