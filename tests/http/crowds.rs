@@ -157,7 +157,9 @@ async fn a_slow_reader_of_a_segment_that_is_gone_gets_no_other_bytes() {
     let asked = Instant::now();
     let (mut heard, mut gone) = (Vec::new(), None);
     loop {
-        let mut bytes = [0; 250];
+        // 10 kB/s by the clock, however late this task is woken.
+        let due = asked.elapsed().as_millis() as usize * 10;
+        let mut bytes = vec![0; due.saturating_sub(heard.len()).clamp(1, 4_096)];
         match slow.read(&mut bytes).await {
             Ok(0) | Err(_) => break,
             Ok(n) => heard.extend_from_slice(&bytes[..n]),
