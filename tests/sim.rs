@@ -10,6 +10,8 @@ mod hostile;
 mod ladder;
 #[path = "sim/source.rs"]
 mod source;
+#[path = "sim/strays.rs"]
+mod strays;
 #[path = "sim/watch.rs"]
 mod watch;
 

@@ -21,7 +21,8 @@ pub(super) enum Grid {
     Rate { rate: FrameRate, anchor: i64, next: i64, noise: i64 },
     /// Audio: the next frame is of so many samples, and starts at `next`.
     Samples { frame: i64, next: i64 },
-    /// Video with no steady rate: the source's own times; `last` is the last one and `step` what led to it.
+    /// Video with no steady rate: the source's own times; `last` is the last one, and `step` about what lies between
+    /// two: a hole makes it twice as long and no longer.
     Free { last: Option<i64>, step: i64 },
 }
 
@@ -52,6 +53,9 @@ const LATE: u32 = 4;
 const EARLY: u32 = 5;
 /// What "well before" is: 100 ms in ticks of 90 kHz, or four frames.
 const EARLY_TICKS: i64 = 9_000;
+
+/// What is thought to lie between two pictures of no steady rate before any is known: a thirtieth of a second.
+pub(super) const FIRST_STEP: i64 = 3_000;
 
 impl Clock {
     /// A clock whose first frame is at `start`.
@@ -157,7 +161,7 @@ impl Clock {
             // Decode times strictly grow: an equal or earlier one is moved on by a tick.
             let dts = last.map_or(at, |last| at.max(last.saturating_add(1)));
             if let Some(last) = last {
-                *step = dts.saturating_sub(*last);
+                *step = dts.saturating_sub(*last).min(step.saturating_mul(2));
             }
             *last = Some(dts);
             return Place { dts, duration: None };
@@ -285,6 +289,25 @@ mod tests {
         let mut free = Clock::new(Timescale::VIDEO, Grid::Free { last: None, step: 1 });
         let places: Vec<i64> = [100, 100, 50, 200].map(|at| free.place(at).dts).to_vec();
         assert_eq!(places, [100, 101, 102, 200]);
+    }
+
+    #[test]
+    fn a_hole_in_a_source_of_no_steady_rate_is_not_taken_for_its_rate() {
+        for frames in [1, 2, 50] {
+            let mut free = Clock::new(Timescale::VIDEO, Grid::Free { last: None, step: FIRST_STEP });
+            (0..frames).for_each(|n| {
+                free.place(n * 3_600);
+            });
+            let after = frames * 3_600 + 120_000;
+            free.place(after);
+            let expected = free.expected().unwrap() - after;
+            assert!((1..=9_000).contains(&expected), "after {frames} frames and a hole: {expected}");
+            // What cannot be believed then goes on at its pace, and not by holes.
+            (0..10).for_each(|_| {
+                free.restamp(0);
+            });
+            assert!(free.expected().unwrap() - after <= 11 * 9_000);
+        }
     }
 
     #[test]

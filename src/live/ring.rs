@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -15,6 +15,10 @@ use super::registry::Settings;
 use super::view::{Bandwidth, Memo, OpenSegment, View};
 use crate::media::{Captions, DateRange, FrameRate, Hits, Limit, Ticks, Timescale, TrackId, WallTime};
 use crate::packager::{Init, Sealed, Segment};
+
+/// For how long a segment that has left the playlist can be fetched in any case, for each second of the target duration.
+/// Where media comes as time goes by it is longer.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// One rendition of a generation as its readers know it.
 #[derive(Debug)]
@@ -95,6 +99,8 @@ pub(super) struct PartRing {
     listed_from: usize,
     listed_bytes: u64,
     listed_ticks: i64,
+    /// The same as players add it up: each segment to the microsecond.
+    listed_micros: i64,
     /// How much the longest playlist so far has listed, in ticks.
     longest: i64,
     /// Discontinuities that have left the playlist.
@@ -121,7 +127,11 @@ struct Kept {
     segment: Arc<Segment>,
     bytes: u64,
     duration: i64,
+    /// The same as its EXTINF says it, in microseconds.
+    micros: i64,
     end: i64,
+    /// When it left the playlist; until then when it came.
+    left: Instant,
 }
 
 /// Bounds of a ring.
@@ -191,6 +201,7 @@ impl PartRing {
             listed_from: 0,
             listed_bytes: 0,
             listed_ticks: 0,
+            listed_micros: 0,
             longest: 0,
             discontinuities: 0,
             open: None,
@@ -295,7 +306,7 @@ impl PartRing {
                 self.open = None;
                 self.next_msn = segment.head.msn.saturating_add(1);
                 self.closed = Some(now);
-                self.close(segment);
+                self.close(segment, now);
             }
         }
         self.dirty = true;
@@ -361,32 +372,37 @@ impl PartRing {
         self.rendition.states.send_replace(());
     }
 
-    fn close(&mut self, segment: Arc<Segment>) {
+    fn close(&mut self, segment: Arc<Segment>, now: Instant) {
         let (bytes, duration) = (segment.bytes(), segment.duration);
         self.declared.segment(bytes, duration, self.scale);
         self.kept_bytes = self.kept_bytes.saturating_add(bytes);
         self.listed_bytes = self.listed_bytes.saturating_add(bytes);
         self.listed_ticks = self.listed_ticks.saturating_add(duration);
+        let micros = Ticks::new(duration, self.scale).micros();
+        self.listed_micros = self.listed_micros.saturating_add(micros);
         let end = segment.start.saturating_add(duration);
-        self.segments.push_back(Kept { segment, bytes, duration, end });
-        self.unlist();
-        self.evict(end);
+        self.segments.push_back(Kept { segment, bytes, duration, micros, end, left: now });
+        self.unlist(now);
+        self.evict(end, now);
         self.shown = self.segments.iter().map(|kept| Arc::clone(&kept.segment)).collect();
     }
 
     /// Lets the oldest segments leave the playlist. Three target durations of media always stay listed
-    /// (RFC 8216bis §6.2.2).
-    fn unlist(&mut self) {
-        while let Some(front) = self.segments.get(self.listed_from) {
+    /// (RFC 8216bis §6.2.2), as its players count them.
+    fn unlist(&mut self, now: Instant) {
+        let target = i64::from(self.rendition.constants.target_duration).saturating_mul(1_000_000);
+        while let Some(front) = self.segments.get_mut(self.listed_from) {
             let left = self.listed_ticks.saturating_sub(front.duration);
             let over = self.listed_ticks > self.window || self.listed_bytes > self.max_bytes;
-            if left < self.target * 3 || !over {
+            let left_micros = self.listed_micros.saturating_sub(front.micros);
+            if left_micros < target.saturating_mul(3) || !over {
                 return;
             }
             if self.listed_ticks <= self.window {
                 self.hits.add(Limit::RingBytes);
             }
-            self.listed_ticks = left;
+            front.left = now;
+            (self.listed_ticks, self.listed_micros) = (left, left_micros);
             self.listed_bytes = self.listed_bytes.saturating_sub(front.bytes);
             let discontinuity = u64::from(front.segment.head.discontinuity);
             self.discontinuities = self.discontinuities.saturating_add(discontinuity);
@@ -395,11 +411,14 @@ impl PartRing {
     }
 
     /// Lets segments that left the playlist long enough before `newest` leave memory: a segment stays
-    /// fetchable for its own duration and the longest playlist's after it was first listed (RFC 8216bis §6.2.2).
-    fn evict(&mut self, newest: i64) {
+    /// fetchable for its own duration and the longest playlist's after it was first listed (RFC 8216bis §6.2.2). Where
+    /// media comes faster than time goes by, that is soon over: whoever has just read of it is given time to come.
+    fn evict(&mut self, newest: i64, now: Instant) {
+        let linger = LINGER.saturating_mul(self.rendition.constants.target_duration);
         while let Some(front) = self.segments.front().filter(|_| self.listed_from > 0) {
             let age = newest.saturating_sub(front.end);
-            let young = age < self.longest.saturating_add(front.duration);
+            let young = age < self.longest.saturating_add(front.duration)
+                || now.saturating_duration_since(front.left) < linger;
             if self.kept_bytes <= self.max_bytes && young {
                 return;
             }
@@ -422,3 +441,6 @@ impl PartRing {
         self.declared.rate(per_second(bytes, ticks, self.scale))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::clock::{Clock, Grid};
+use super::clock::{Clock, FIRST_STEP, Grid};
 use super::rates::Rates;
 use crate::codec;
 use crate::media::{
@@ -188,7 +188,7 @@ impl Timeline {
                     (CodecConfig::Video(_), Some(rate)) => {
                         Grid::Rate { rate, anchor: base, next: 0, noise: 0 }
                     }
-                    (CodecConfig::Video(_), None) => Grid::Free { last: None, step: 1 },
+                    (CodecConfig::Video(_), None) => Grid::Free { last: None, step: FIRST_STEP },
                     (CodecConfig::Audio(audio), _) => {
                         Grid::Samples { frame: i64::from(audio.frame_samples.max(1)), next: base }
                     }

@@ -127,6 +127,11 @@ impl Follower {
             let (open, of_leader) = (self.lane.segment_start(), closed.take());
             let due = of_leader.map(|at| queued.map_or(at, |queued| queued.min(at)));
             let Some(start) = open.or(due).or_else(|| queued.filter(|_| last_epoch)) else { break };
+            // One that is yet to open begins where the one before it ended, be it with a gap; the first where the epoch
+            // does, unless it has a frame.
+            let begins = epoch.media.to(self.lane.scale).value.min(start);
+            let first = if queued == Some(start) { start } else { begins };
+            let start = open.or(self.lane.chain).unwrap_or(first);
             let end = self.queue.back().map(|frame| frame.dts.value.saturating_add(1));
             let end = end.or(self.lane.chain).unwrap_or(start);
             let at = end.min(start.saturating_add(limit).saturating_sub(self.guess));

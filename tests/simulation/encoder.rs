@@ -98,6 +98,7 @@ impl<'a> Line<'a> {
             if !wait.is_zero() {
                 self.world.pause(wait, self.turn()).await;
             }
+            self.world.ledger().publishes[publish].damaged |= due.flips;
             if !self.send(&due).await {
                 return Went::Closed;
             }

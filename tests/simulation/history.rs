@@ -29,11 +29,13 @@ pub(crate) struct Publish {
     pub(crate) turn: Option<usize>,
     /// What was sent whole of pictures and of sound: the number, and whether nothing excuses its loss.
     pub(crate) sent: [Vec<(u32, bool)>; 2],
+    /// Whether a bit of it was another: a message that is longer for that takes those after it along, as they are.
+    pub(crate) damaged: bool,
 }
 
 impl History {
-    /// Everything that can be said of all parts in order.
-    pub(crate) fn check(&self, publishes: &[Publish]) -> Result<(), (Promise, String)> {
+    /// Everything that can be said of all parts in order, which are of pictures (0) or of sound (1).
+    pub(crate) fn check(&self, track: u8, publishes: &[Publish]) -> Result<(), (Promise, String)> {
         let mut last: Option<(u64, &Piece, u32)> = None;
         let mut newest: Option<(usize, Mark, u32, bool)> = None;
         for (number, piece) in &self.pieces {
@@ -58,6 +60,12 @@ impl History {
                 newest = newest.map(|(turn, mark, epoch, _)| (turn, mark, epoch, true));
             }
             for mark in &piece.marks {
+                if mark.track != track {
+                    if publishes.get(usize::from(mark.publish)).is_some_and(|publish| publish.damaged) {
+                        continue;
+                    }
+                    return Err((Promise::Order, format!("part {number} has {mark:?} of another track")));
+                }
                 newest = Some(follows(*number, *mark, epoch, newest, publishes)?);
             }
         }

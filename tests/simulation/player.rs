@@ -217,7 +217,8 @@ async fn one(client: &mut Client, folder: &str, playing: &Playing, file: &str, s
         return;
     }
     // Whoever comes late may find it gone; and a generation is gone as soon as there is another.
-    let late = client.world.now().saturating_sub(since) > Duration::from_secs(3);
+    let target = playing.seen.as_ref().and_then(|seen| seen.listing.target).unwrap_or(1);
+    let late = client.world.now().saturating_sub(since) > Duration::from_secs(2) * target as u32;
     let short = client.world.plan.settings.limits.ring.bytes < 1 << 20;
     let newest = client.world.house(|house| house.registry().find(&cam()));
     let newest = newest.flatten().is_some_and(|newest| folder.contains(newest.id().as_str()));

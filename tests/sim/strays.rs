@@ -1,0 +1,57 @@
+//! Times that are told wrong, or not at all for a while: what a playlist promises holds, and no time is made up.
+
+use std::time::Duration;
+
+use rillcast::live::Settings;
+use rillcast::media::TrackId;
+use rillcast::packager;
+
+use crate::publish_frames;
+use crate::source::{Source, epoch};
+
+/// Parts of half a second in segments of one.
+fn short() -> Settings {
+    let packager = packager::Settings {
+        part: Duration::from_millis(500),
+        segment: Duration::from_secs(1),
+        ..packager::Settings::default()
+    };
+    Settings { packager, ..Settings::default() }
+}
+
+/// Hostile case 31: one frame of sound that is said to be far ahead takes all after it there, until the pictures begin
+/// another epoch: what is missing before that is no longer than a segment may be.
+#[test]
+fn sound_that_runs_ahead_makes_no_segment_longer_than_the_target() {
+    for ahead in (1_100..3_000).step_by(271) {
+        for nth in (20..130).step_by(11) {
+            let source = Source { gop: 32, ..Source::default() };
+            let start = epoch();
+            let mut sent = source.frames(6, start);
+            let mut sound = sent.iter_mut().filter(|one| one.frame.track == TrackId::AUDIO);
+            sound.nth(nth).unwrap().frame.dts.value += ahead;
+            println!("frame {nth} is {ahead} ms ahead");
+            // The watcher holds every segment to the target duration.
+            publish_frames(&source, sent, start, short()).assert_nothing_lost(TrackId::VIDEO);
+        }
+    }
+}
+
+/// Hostile case 31: pictures of no steady rate that stay away for a while go on at their own times: how long they were
+/// away is not how far one is from the next.
+#[test]
+fn pictures_of_no_steady_rate_come_back_at_their_own_times() {
+    for away in [1_300_000, 2_500_000] {
+        let source = Source { declared: false, audio_rate: None, gop: 50, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(12, start);
+        // Uneven from the start: no rate is found in them.
+        sent.retain(|one| {
+            let n = one.true_pts / 40_000;
+            one.frame.key
+                || (n % 3 != 1 && n % 7 != 2 && !(4_080_000..4_080_000 + away).contains(&one.true_pts))
+        });
+        let outcome = publish_frames(&source, sent, start, Settings::default());
+        outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
+    }
+}
