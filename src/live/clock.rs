@@ -21,7 +21,7 @@ pub(super) enum Grid {
     Rate { rate: FrameRate, anchor: i64, next: i64, noise: i64 },
     /// Audio: the next frame is of so many samples, and starts at `next`.
     Samples { frame: i64, next: i64 },
-    /// Video with no steady rate: the source's own times; `last` is the last one and `step` what led to it.
+    /// Video with no steady rate: the source's own times; `last` is the last one and `step` what led to it, or less.
     Free { last: Option<i64>, step: i64 },
 }
 
@@ -52,6 +52,9 @@ const LATE: u32 = 4;
 const EARLY: u32 = 5;
 /// What "well before" is: 100 ms in ticks of 90 kHz, or four frames.
 const EARLY_TICKS: i64 = 9_000;
+/// The longest that a picture of no steady rate is expected to last, in ticks of 90 kHz: after one that lasted seconds
+/// the next may come at once, and is not from a clock that was set back.
+const MOST_STEP: i64 = 9_000;
 
 impl Clock {
     /// A clock whose first frame is at `start`.
@@ -157,7 +160,7 @@ impl Clock {
             // Decode times strictly grow: an equal or earlier one is moved on by a tick.
             let dts = last.map_or(at, |last| at.max(last.saturating_add(1)));
             if let Some(last) = last {
-                *step = dts.saturating_sub(*last);
+                *step = dts.saturating_sub(*last).min(MOST_STEP);
             }
             *last = Some(dts);
             return Place { dts, duration: None };
@@ -285,6 +288,13 @@ mod tests {
         let mut free = Clock::new(Timescale::VIDEO, Grid::Free { last: None, step: 1 });
         let places: Vec<i64> = [100, 100, 50, 200].map(|at| free.place(at).dts).to_vec();
         assert_eq!(places, [100, 101, 102, 200]);
+    }
+
+    #[test]
+    fn a_pause_of_an_unsteady_source_is_not_expected_again() {
+        let mut free = Clock::new(Timescale::VIDEO, Grid::Free { last: None, step: 1 });
+        [0, 3_600, 900_000].map(|at| free.place(at));
+        assert_eq!(free.expected(), Some(900_000 + MOST_STEP));
     }
 
     #[test]
