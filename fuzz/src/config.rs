@@ -13,7 +13,9 @@ const CANARY: &str = "canary-in-the-coal-mine";
 pub fn config(data: &[u8]) {
     let Some((&how, data)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if text.contains("/dev") || text.contains("/proc") {
+    // What is planted stands where a key does, and nowhere else.
+    let known = text.to_ascii_lowercase().contains(CANARY);
+    if known || text.contains("/dev") || text.contains("/proc") {
         return;
     }
     match how & 3 {
@@ -150,8 +152,10 @@ fn agree(name: &str, value: &str) {
         (Ok(one), Ok(other)) => assert_eq!(format!("{one:?}"), format!("{other:?}")),
         (Err(one), Err(other)) => {
             // A key below one that is none is named by a variable, and makes a table of that one in a file.
-            if let (SettingsError::Value { key, fault, .. }, SettingsError::Value { key: same, fault: told, .. }) =
-                (&one, &other)
+            if let (
+                SettingsError::Value { key, fault, .. },
+                SettingsError::Value { key: same, fault: told, .. },
+            ) = (&one, &other)
             {
                 assert_eq!((key, fault.to_string()), (same, told.to_string()));
             }

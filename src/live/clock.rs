@@ -21,8 +21,7 @@ pub(super) enum Grid {
     Rate { rate: FrameRate, anchor: i64, next: i64, noise: i64 },
     /// Audio: the next frame is of so many samples, and starts at `next`.
     Samples { frame: i64, next: i64 },
-    /// Video with no steady rate: the source's own times; `last` is the last one, and `step` about what lies between
-    /// two: a hole makes it twice as long and no longer.
+    /// Video with no steady rate: the source's own times; `last` is the last one and `step` what led to it, or less.
     Free { last: Option<i64>, step: i64 },
 }
 
@@ -53,6 +52,9 @@ const LATE: u32 = 4;
 const EARLY: u32 = 5;
 /// What "well before" is: 100 ms in ticks of 90 kHz, or four frames.
 const EARLY_TICKS: i64 = 9_000;
+/// The longest that a picture of no steady rate is expected to last, in ticks of 90 kHz: after one that lasted seconds
+/// the next may come at once, and is not from a clock that was set back.
+const MOST_STEP: i64 = 9_000;
 
 /// What is thought to lie between two pictures of no steady rate before any is known: a thirtieth of a second.
 pub(super) const FIRST_STEP: i64 = 3_000;
@@ -161,7 +163,7 @@ impl Clock {
             // Decode times strictly grow: an equal or earlier one is moved on by a tick.
             let dts = last.map_or(at, |last| at.max(last.saturating_add(1)));
             if let Some(last) = last {
-                *step = dts.saturating_sub(*last).min(step.saturating_mul(2));
+                *step = dts.saturating_sub(*last).min(MOST_STEP);
             }
             *last = Some(dts);
             return Place { dts, duration: None };
@@ -301,12 +303,12 @@ mod tests {
             let after = frames * 3_600 + 120_000;
             free.place(after);
             let expected = free.expected().unwrap() - after;
-            assert!((1..=9_000).contains(&expected), "after {frames} frames and a hole: {expected}");
+            assert!((1..=MOST_STEP).contains(&expected), "after {frames} frames and a hole: {expected}");
             // What cannot be believed then goes on at its pace, and not by holes.
             (0..10).for_each(|_| {
                 free.restamp(0);
             });
-            assert!(free.expected().unwrap() - after <= 11 * 9_000);
+            assert!(free.expected().unwrap() - after <= 11 * MOST_STEP);
         }
     }
 

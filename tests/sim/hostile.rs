@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rillcast::live::{Expect, Registry, Settings};
+use rillcast::live::{Expect, Notice, Registry, Settings};
 use rillcast::media::{RingLimits, StreamName, TrackId};
 
 use crate::source::{Source, epoch};
@@ -143,5 +143,28 @@ fn a_wall_clock_that_jumps_moves_no_part() {
         [|n| if n > 400 { HOUR } else { 0 }, |n| if n > 400 { -HOUR } else { 0 }, |n| n % 7 * 3_000 - n * 500]
     {
         assert_eq!(parts(jump), honest);
+    }
+}
+
+/// A screen recorder on which nothing moves for seconds: the pictures after that are not taken for a clock that jumped
+/// back, and each be moved on by as much again.
+#[test]
+fn an_irregular_source_that_pauses_goes_on_in_time() {
+    for pause in [1_500_000, 3_000_000, 8_000_000] {
+        let source = Source { declared: false, gop: 1_000_000, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(30, start);
+        let mut n = 0_u64;
+        sent.retain(|one| {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let pictures =
+                (n >> 33).is_multiple_of(3) && !(10_000_000..10_000_000 + pause).contains(&one.true_pts);
+            one.frame.track == TrackId::AUDIO || one.frame.key || pictures
+        });
+        println!("a pause of {pause} us");
+        let outcome = publish_frames(&source, sent, start, Settings::default());
+        assert!(outcome.notices.contains(&Notice::NoSteadyRate));
+        outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
+        outcome.assert_in_time(TrackId::AUDIO, 48_000, 1_000);
     }
 }
