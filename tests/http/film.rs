@@ -65,7 +65,7 @@ fn flv(bytes: &Bytes, whole: bool) -> Vec<Picture> {
 fn ts(bytes: &Bytes, whole: bool) -> Vec<Picture> {
     let end = bytes.len() - bytes.len() % 188;
     assert!(!whole || bytes.len() == end, "{} bytes", bytes.len());
-    let mut ts = Ts::read(&bytes[..end]);
+    let mut ts = if whole { Ts::read(bytes) } else { Ts::read_cut(&bytes[..end]) };
     let (_, video) = ts.streams.drain().find(|(_, stream)| stream.stream_type == 0x1B).unwrap();
     let pictures = video.units.into_iter();
     pictures.map(|unit| Picture { time: unit.dts / 90, key: unit.random_access }).collect()

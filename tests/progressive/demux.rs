@@ -56,14 +56,20 @@ fn crc(bytes: &[u8]) -> u32 {
 
 impl Ts {
     pub(crate) fn read(bytes: &[u8]) -> Self {
+        let mut ts = Self::read_cut(bytes);
+        let open: Vec<_> = ts.open.drain().collect();
+        open.into_iter().for_each(|(pid, (random, pes))| ts.pes(pid, random, &pes));
+        ts
+    }
+
+    /// The same of what was cut anywhere between two packets: without the units that are open there.
+    pub(crate) fn read_cut(bytes: &[u8]) -> Self {
         assert_eq!(bytes.len() % 188, 0, "whole packets");
         let mut ts = Self::default();
         for (n, packet) in bytes.chunks(188).enumerate() {
             assert_eq!(packet[0], 0x47, "sync of packet {n}");
             ts.packet(packet);
         }
-        let open: Vec<_> = ts.open.drain().collect();
-        open.into_iter().for_each(|(pid, (random, pes))| ts.pes(pid, random, &pes));
         ts
     }
 
@@ -172,7 +178,12 @@ impl Ts {
     fn pes(&mut self, pid: u16, random_access: bool, pes: &[u8]) {
         assert_eq!(pes[..3], [0, 0, 1]);
         let len = usize::from(u16::from_be_bytes([pes[4], pes[5]]));
-        assert!(len == pes.len() - 6 || (len == 0 && pes[3] == 0xE0), "length of a PES packet");
+        assert!(
+            len == pes.len() - 6 || (len == 0 && pes[3] == 0xE0),
+            "length of a PES packet: {len} said, {} there, {:#x}",
+            pes.len() - 6,
+            pes[3]
+        );
         assert_eq!(pes[6], 0x84, "aligned");
         let stamps = usize::from(pes[8]);
         assert_eq!((pes[7], stamps), if pes[7] == 0xC0 { (0xC0, 10) } else { (0x80, 5) });
