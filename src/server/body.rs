@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body as Page;
@@ -13,10 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::base::Rope;
-use crate::control::Metrics;
-use crate::media::Limit;
 
-use super::clock::Clock;
 use super::progressive::LiveBody;
 use super::vitals::InFlight;
 
@@ -59,26 +55,10 @@ impl Body for RopeBody {
     }
 }
 
-/// By when a body must have been taken whole, of protocols that can give up one response and keep the connection.
-#[derive(Debug, Clone)]
-pub(super) struct Deadline {
-    at: Instant,
-    metrics: Arc<Metrics>,
-}
-
 /// Why a body ends before its end. Only the stream it is on is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the response is read too slowly")]
 pub(super) struct TooSlow;
-
-impl Deadline {
-    /// That of a response in HTTP of `version` that begins now. HTTP/1 has one response at a time, so that
-    /// [`Vitals`](super::vitals::Vitals) end the connection with it.
-    pub(super) fn of(version: Version, context: &super::context::Context) -> Option<Self> {
-        let at = || Clock::mono() + context.limits.http.body_time;
-        (version == Version::HTTP_2).then(|| Self { at: at(), metrics: Arc::clone(&context.metrics) })
-    }
-}
 
 /// The body of any response. What players ask for is named, so that none of it is put on the heap for being
 /// one of several.
@@ -148,8 +128,8 @@ impl Body for Payload {
 pub(super) enum Pace {
     /// All of it is asked for at once.
     Whole,
-    /// In slices, up to a deadline.
-    By(Deadline),
+    /// In slices.
+    Sliced,
     /// For as long as the stream lives and its reader bears with it.
     Endless {
         /// For how long it may stand still.
@@ -160,13 +140,13 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    /// That of `body` in HTTP of `version`, which begins now.
-    pub(super) fn of(version: Version, body: &Payload, context: &super::context::Context) -> Self {
+    /// That of `body` in HTTP of `version`.
+    pub(super) fn of(version: Version, body: &Payload) -> Self {
         let sliced = version == Version::HTTP_2;
-        match (body, Deadline::of(version, context)) {
-            (Payload::Live(body), _) => Self::Endless { patience: body.patience(), sliced },
-            (_, Some(deadline)) => Self::By(deadline),
-            (_, None) => Self::Whole,
+        match body {
+            Payload::Live(body) => Self::Endless { patience: body.patience(), sliced },
+            _ if sliced => Self::Sliced,
+            _ => Self::Whole,
         }
     }
 }
@@ -177,26 +157,26 @@ impl Pace {
 /// for the next when it has room. What one stream can keep from being freed, and what counts as no progress,
 /// then have a bound. HTTP/1 is given whole runs, which it writes at once: only its writes need watching.
 #[derive(Debug)]
-pub(super) struct Tracked<B> {
-    body: B,
+pub(super) struct Tracked {
+    body: Payload,
     request: InFlight,
     pace: Pace,
     left: Bytes,
 }
 
-impl<B> Tracked<B> {
+impl Tracked {
     /// Follows `body`, which answers `request` at this `pace`.
-    pub(super) fn new(body: B, request: InFlight, pace: Pace) -> Self {
+    pub(super) fn new(body: Payload, request: InFlight, pace: Pace) -> Self {
         match pace {
             Pace::Whole => request.answered(),
-            Pace::By(_) => request.progressed(),
+            Pace::Sliced => request.progressed(),
             Pace::Endless { patience, .. } => request.rests(patience),
         }
         Self { body, request, pace, left: Bytes::new() }
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
+impl Body for Tracked {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -206,11 +186,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &self.pace {
             Pace::Whole => return Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into),
-            Pace::By(deadline) if deadline.at <= Clock::mono() => {
-                deadline.metrics.limit(Limit::HttpBodyTime, "a stream of HTTP/2", Clock::mono());
-                return Poll::Ready(Some(Err(TooSlow.into())));
-            }
-            Pace::By(_) => self.request.progressed(),
+            Pace::Sliced => self.request.progressed(),
             Pace::Endless { .. } => {}
         }
         if self.left.is_empty() {
@@ -253,16 +229,22 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for Tracked<B> {
     }
 }
 
+/// An endless body goes with what it is on, and is told why.
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        if let (Payload::Live(body), Some(limit)) = (&mut self.body, self.request.given_up()) {
+            body.given_up(limit);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::server::clock::Clock;
     use crate::server::vitals::Vitals;
-
-    fn a_minute() -> Pace {
-        Pace::By(Deadline { at: Clock::mono() + Duration::from_secs(60), metrics: Arc::default() })
-    }
 
     #[tokio::test]
     async fn http2_is_given_slices_and_http1_whole_runs() {
@@ -272,8 +254,9 @@ mod tests {
             let mut rope = Rope::default();
             rope.push(Bytes::from(vec![1; 40_000]));
             rope.push(Bytes::from_static(b"fives"));
-            let pace = if version == Version::HTTP_2 { a_minute() } else { Pace::Whole };
-            let mut body = Tracked::new(RopeBody::new(rope), Vitals::new(Clock::mono()).begin(), pace);
+            let body = Payload::from(rope);
+            let pace = Pace::of(version, &body);
+            let mut body = Tracked::new(body, Vitals::new(Clock::mono()).begin(), pace);
             let mut seen = Vec::new();
             let mut left = 40_005;
             while !body.is_end_stream() {
@@ -284,20 +267,6 @@ mod tests {
             }
             assert_eq!(seen, lens);
         }
-    }
-
-    /// Hostile case 63.
-    #[tokio::test(start_paused = true)]
-    async fn a_stream_that_is_read_too_slowly_ends_in_an_error_of_its_own() {
-        let mut rope = Rope::default();
-        rope.push(Bytes::from(vec![1; 40_000]));
-        let flight = Vitals::new(Clock::mono()).begin();
-        let mut body = Tracked::new(RopeBody::new(rope), flight, a_minute());
-        tokio::time::advance(Duration::from_secs(59)).await;
-        assert!(body.frame().await.unwrap().is_ok());
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let error = body.frame().await.unwrap().unwrap_err();
-        assert_eq!(error.downcast_ref(), Some(&TooSlow));
     }
 
     #[tokio::test]

@@ -4,12 +4,11 @@
 //! hyper's timeouts off; here [`Vitals`] times everything, and hyper's own header timer stays off.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +18,7 @@ use hyper::http::request;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -33,6 +32,7 @@ use super::body::{Pace, Payload, Tracked};
 use super::clock::Clock;
 use super::contain::One;
 use super::context::{Context, Drain};
+use super::due::until_over;
 use super::h2_limits::limit_of;
 use super::io::{Metered, WatchedIo};
 use super::listen;
@@ -40,6 +40,7 @@ use super::obs;
 use super::playback::{self, Turn, Waiting};
 use super::progressive;
 use super::screen;
+use super::streams::{self, Streams};
 use super::tls::Handshake;
 use super::vitals::Vitals;
 
@@ -50,7 +51,7 @@ pub(super) const BUFFER: usize = 64 * 1024;
 pub(super) const H2_WINDOW: u32 = 64 * 1024;
 /// Streams a peer may make us reset before the connection is closed (CVE-2025-8671).
 const H2_LOCAL_RESETS: usize = 200;
-/// How late a stalled HTTP/2 body may be noticed: its progress does not wake the connection.
+/// How late it may be noticed that HTTP/2 is idle: the ends of its streams do not wake the connection.
 const TICK: Duration = Duration::from_secs(5);
 
 /// One HTTP listener: its routes, bounds and open connections.
@@ -58,7 +59,7 @@ pub(super) struct HttpDoor {
     router: Router,
     context: Arc<Context>,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
     admission: Arc<Admission>,
     tls: Option<Handshake>,
     /// Whether streams are played through it.
@@ -92,7 +93,7 @@ impl Peer {
 impl HttpDoor {
     /// A door to `router`, plain.
     pub(super) fn new(router: Router, context: Arc<Context>, admission: Arc<Admission>) -> Self {
-        let (http1, http2) = builders(&context.limits.http);
+        let (http1, http2) = builders(&context);
         Self { router, context, http1, http2, admission, tls: None, playing: false }
     }
 
@@ -210,12 +211,8 @@ impl HttpDoor {
     fn service(
         &self,
         peer: Peer,
-    ) -> impl Service<
-        Request<Incoming>,
-        Response = Response<Tracked<Payload>>,
-        Error = Infallible,
-        Future: Send,
-    > + use<> {
+    ) -> impl Service<Request<Incoming>, Response = Response<Tracked>, Error = Infallible, Future: Send> + use<>
+    {
         let (router, context, playing) = (self.router.clone(), self.context.clone(), self.playing);
         service_fn(move |request: Request<Incoming>| {
             let (flight, peer, context) = (peer.vitals.begin(), peer.clone(), context.clone());
@@ -223,6 +220,7 @@ impl HttpDoor {
             let (version, class) = (head.version, screen::class(head.uri.path()));
             let work = Work::begin(head, body, &router, &context, &peer, playing);
             async move {
+                streams::answers(flight.asking(), peer.address);
                 let response = match work {
                     Work::Done(response) => response,
                     Work::Hold(waiting) => playback::hold(&context, &peer, waiting).await,
@@ -232,7 +230,7 @@ impl HttpDoor {
                     }
                 };
                 context.metrics.request(class, response.status().as_u16());
-                let pace = Pace::of(version, response.body(), &context);
+                let pace = Pace::of(version, response.body());
                 Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, pace)))
             }
         })
@@ -268,35 +266,18 @@ fn drained<C: Future<Output = Result<(), hyper::Error>>>(
 
 /// Runs `work` until it ends, or until the connection's vitals say which bound it has run into.
 async fn until_due<W: Future + Unpin>(
-    mut work: W,
+    work: W,
     vitals: &Vitals,
     limits: &HttpLimits,
 ) -> Result<W::Output, Limit> {
-    let mut sleep = pin!(tokio::time::sleep(limits.head_time));
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = Pin::new(&mut work).poll(cx) {
-            return Poll::Ready(Ok(output));
+    let look = |now| match vitals.due(limits, now) {
+        Some((due, limit)) if due <= now => {
+            vitals.give_up(limit);
+            Err(limit)
         }
-        loop {
-            let now = Clock::mono();
-            let wake = match vitals.due(limits, now) {
-                Some((due, limit)) if due <= now => {
-                    vitals.give_up(limit);
-                    return Poll::Ready(Err(limit));
-                }
-                Some((due, _)) => due,
-                None => now + TICK,
-            };
-            // A timer that fires early costs a look; moving it at every poll would cost more.
-            if sleep.is_elapsed() || wake < sleep.deadline().into_std() {
-                sleep.as_mut().reset(wake.into());
-            }
-            if sleep.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
-    })
-    .await
+        due => Ok(Some(due.map_or(now + TICK, |(due, _)| due))),
+    };
+    until_over(work, look).await
 }
 
 /// What is to be done for a request, once nothing of its head is needed any more.
@@ -350,7 +331,8 @@ impl Work {
 }
 
 /// hyper with every knob set: nothing is left to a default that a timer or a release could change.
-fn builders(limits: &HttpLimits) -> (http1::Builder, http2::Builder<TokioExecutor>) {
+fn builders(context: &Arc<Context>) -> (http1::Builder, http2::Builder<Streams>) {
+    let limits = &context.limits.http;
     let mut http1 = http1::Builder::new();
     http1
         .timer(TokioTimer::new())
@@ -362,7 +344,7 @@ fn builders(limits: &HttpLimits) -> (http1::Builder, http2::Builder<TokioExecuto
         .half_close(false)
         .pipeline_flush(false);
     let (ping, pong) = limits.h2_ping;
-    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    let mut http2 = http2::Builder::new(Streams::new(context));
     http2
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)

@@ -38,14 +38,24 @@ struct State {
     protocol: Protocol,
     /// Since when a write has made no progress.
     blocked: Option<Instant>,
-    /// Requests being answered, and how the answer's body goes, once it has one.
-    requests: Vec<(u64, Option<Sending>)>,
+    /// Requests being answered.
+    requests: Vec<Asked>,
     next: u64,
     /// Whether bytes of a further request came while one was answered.
     ahead: bool,
     lines: Lines,
     unasked: Unasked,
     /// By which bound it was given up.
+    given_up: Option<Limit>,
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+struct Asked {
+    id: u64,
+    /// How the answer's body goes, once it has one.
+    body: Option<Sending>,
+    /// By which bound it was given up, alone.
     given_up: Option<Limit>,
 }
 
@@ -60,6 +70,23 @@ struct Sending {
     stalled: Option<Instant>,
     /// Where it does not bear with as much as other bodies, or with more.
     patience: Option<Duration>,
+}
+
+impl Sending {
+    /// How long it bears with a peer that takes nothing, and by which bound.
+    fn bears(&self, limits: &HttpLimits) -> (Duration, Limit) {
+        let whole = (limits.write_stall, Limit::HttpWriteStall);
+        self.patience.map_or(whole, |patience| (patience, Limit::RingBlocked))
+    }
+
+    /// When it must be given up unless something happens, and by which bound.
+    fn due(&self, limits: &HttpLimits) -> Option<(Instant, Limit)> {
+        let (span, limit) = self.bears(limits);
+        let stalled = self.stalled.map(|since| (since + span, limit));
+        let span = limits.body_time.max(self.patience.unwrap_or_default());
+        let slow = self.began.map(|since| (since + span, Limit::HttpBodyTime));
+        stalled.into_iter().chain(slow).min_by_key(|(due, _)| *due)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,23 +138,17 @@ impl Vitals {
             Phase::Head(since) => Some((since + limits.head_time, Limit::HttpHeadTime)),
             Phase::Busy => None,
         };
-        let sending = || state.requests.iter().filter_map(|(_, body)| body.as_ref());
-        let whole = (limits.write_stall, Limit::HttpWriteStall);
-        let bears = |body: &Sending| body.patience.map_or(whole, |patience| (patience, Limit::RingBlocked));
+        let bodies = || state.requests.iter().filter_map(|asked| asked.body.as_ref());
         // Frames that nobody takes keep those behind them waiting: their bound is the closest of all bodies.
-        let (closest, closest_limit) = sending().map(bears).min_by_key(|(span, _)| *span).unwrap_or(whole);
-        let blocked = state.blocked.map(|since| (since + closest, closest_limit));
-        let stalled = sending().filter_map(|body| {
-            let (span, limit) = bears(body);
-            Some((body.stalled? + span, limit))
+        let bound = || bodies().map(|body| body.bears(limits)).min_by_key(|(span, _)| *span);
+        let blocked = state.blocked.map(|since| {
+            let (span, limit) = bound().unwrap_or((limits.write_stall, Limit::HttpWriteStall));
+            (since + span, limit)
         });
-        // A stream of HTTP/2 is reset alone (see `body`), when it is asked for more; it is, or the stall ends it all.
-        let late = if state.protocol == Protocol::Http2 { limits.write_stall } else { Duration::ZERO };
-        let slow = sending().filter_map(|body| {
-            let span = limits.body_time.max(body.patience.unwrap_or_default());
-            Some((body.began? + span + late, Limit::HttpBodyTime))
-        });
-        phase.into_iter().chain(blocked).chain(stalled).chain(slow).min_by_key(|(due, _)| *due)
+        // In HTTP/2 each is given up alone (`streams`).
+        let alone = state.protocol == Protocol::Http2;
+        let bodies = bodies().filter(|_| !alone).filter_map(|body| body.due(limits));
+        phase.into_iter().chain(blocked).chain(bodies).min_by_key(|(due, _)| *due)
     }
 
     /// Bytes came in.
@@ -171,14 +192,9 @@ impl Vitals {
         self.state().blocked.get_or_insert_with(Clock::mono);
     }
 
-    /// It is given up for `limit`: its bodies are told, as they are dropped.
+    /// It is given up for `limit`: its requests are told.
     pub(super) fn give_up(&self, limit: Limit) {
         self.state().given_up = Some(limit);
-    }
-
-    /// By which bound it was given up.
-    pub(super) fn given_up(&self) -> Option<Limit> {
-        self.state().given_up
     }
 
     /// A request head is complete; until what is returned is dropped, it is being answered.
@@ -189,8 +205,8 @@ impl Vitals {
         state.unasked.asked();
         let id = state.next;
         state.next = id.wrapping_add(1);
-        state.requests.push((id, None));
-        InFlight { vitals: self.clone(), id }
+        state.requests.push(Asked { id, body: None, given_up: None });
+        InFlight(Asking { vitals: self.clone(), id })
     }
 
     /// Whether the peer has ended a line in LF without CR in the HTTP/1 head of the request that begins here; where no
@@ -237,14 +253,45 @@ impl Lines {
     }
 }
 
-/// One request being answered. Lives in its response body.
-#[derive(Debug)]
-pub(super) struct InFlight {
+/// One request being answered, for as long as it is.
+#[derive(Debug, Clone)]
+pub(super) struct Asking {
     vitals: Arc<Vitals>,
     id: u64,
 }
 
+impl Asking {
+    /// When its answer must be given up unless something happens, and by which bound.
+    pub(super) fn due(&self, limits: &HttpLimits) -> Option<(Instant, Limit)> {
+        self.asked(|asked| asked.body?.due(limits)).flatten()
+    }
+
+    /// It is given up for `limit`, alone.
+    pub(super) fn give_up(&self, limit: Limit) {
+        self.asked(|asked| asked.given_up = Some(limit));
+    }
+
+    fn asked<T>(&self, look: impl FnOnce(&mut Asked) -> T) -> Option<T> {
+        self.vitals.state().requests.iter_mut().find(|asked| asked.id == self.id).map(look)
+    }
+}
+
+/// That a request is being answered. Lives in its response body.
+#[derive(Debug)]
+pub(super) struct InFlight(Asking);
+
 impl InFlight {
+    /// Its request.
+    pub(super) fn asking(&self) -> &Asking {
+        &self.0
+    }
+
+    /// By which bound it was given up, alone or with its connection.
+    pub(super) fn given_up(&self) -> Option<Limit> {
+        let alone = self.0.asked(|asked| asked.given_up).flatten();
+        alone.or_else(|| self.0.vitals.state().given_up)
+    }
+
     /// There is an answer, and its body is asked for at once.
     pub(super) fn answered(&self) {
         self.note(|now, body| Sending {
@@ -280,17 +327,14 @@ impl InFlight {
 
     fn note(&self, with: impl FnOnce(Instant, Option<Sending>) -> Sending) {
         let now = Clock::mono();
-        let mut state = self.vitals.state();
-        if let Some((_, body)) = state.requests.iter_mut().find(|(id, _)| *id == self.id) {
-            *body = Some(with(now, *body));
-        }
+        self.0.asked(|asked| asked.body = Some(with(now, asked.body)));
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.vitals.state();
-        state.requests.retain(|(id, _)| *id != self.id);
+        let mut state = self.0.vitals.state();
+        state.requests.retain(|asked| asked.id != self.0.id);
         if state.requests.is_empty() {
             let now = Clock::mono();
             state.phase = if state.ahead { Phase::Head(now) } else { Phase::Idle(now) };
@@ -434,6 +478,29 @@ mod tests {
             assert_eq!(due(&vitals), Some(closest), "beside a response with an end");
             drop(request);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_of_http2_is_due_alone_and_its_connection_only_with_its_writes() {
+        let vitals = Vitals::new(Clock::mono());
+        vitals.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        let (stalled, good) = (vitals.begin(), vitals.begin());
+        (stalled.progressed(), good.progressed());
+        at(9).await;
+        good.progressed();
+        assert_eq!(due(&vitals), None);
+        let left = |request: &InFlight| {
+            let (due, limit) = request.asking().due(&HttpLimits::default())?;
+            Some((due.saturating_duration_since(Clock::mono()).as_secs(), limit))
+        };
+        assert_eq!(left(&stalled), Some((1, Limit::HttpWriteStall)));
+        assert_eq!(left(&good), Some((10, Limit::HttpWriteStall)));
+        stalled.asking().give_up(Limit::HttpWriteStall);
+        assert_eq!((stalled.given_up(), good.given_up()), (Some(Limit::HttpWriteStall), None));
+        vitals.blocked();
+        assert_eq!(due(&vitals), Some((10, Limit::HttpWriteStall)));
+        vitals.give_up(Limit::HttpWriteStall);
+        assert_eq!(good.given_up(), Some(Limit::HttpWriteStall));
     }
 
     /// Hostile case 63.

@@ -8,6 +8,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use crate::rig::{Encoder, Server, get, metric, playable, settings};
 
@@ -83,23 +84,71 @@ async fn oversized_heads_are_refused_and_the_connection_goes_on() {
     assert_eq!(ask(&sender, "/livez").await.unwrap().status(), 200);
 }
 
-/// A peer that opens its window for nothing gets no more than a bounded wait (CVE-2019-9517 and its kin).
+/// A connection on which a stream may bring so many bytes before its window is opened again.
+async fn with_window(server: &Server, bytes: u32) -> (SendRequest<Empty<Bytes>>, JoinHandle<()>) {
+    let stream = TcpStream::connect(server.at.http).await.unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(bytes).initial_connection_window_size(1 << 20);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(async move { connection.await.unwrap() }))
+}
+
+/// Reads nothing of `body` until it must be over, and then how it ended.
+async fn neglect(mut body: Incoming) -> hyper::Error {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let error = async {
+        loop {
+            if let Err(error) = body.frame().await.expect("it is not over") {
+                return error;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(12), error).await.expect("it is given up")
+}
+
+/// Hostile case 50: a stream whose window stays shut is reset after a bounded wait, and the others go on (CVE-2019-9517
+/// and its kin; and viewers who share a proxy's connection).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_whose_window_stays_shut_is_given_up() {
+async fn a_stream_whose_window_stays_shut_is_reset_and_the_others_go_on() {
     let mut settings = settings();
     settings.limits.http.write_stall = Duration::from_millis(300);
     let server = Server::start(settings).await;
-    let stream = TcpStream::connect(server.at.http).await.unwrap();
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.initial_stream_window_size(100).initial_connection_window_size(65_535);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
-    let closed = tokio::spawn(connection);
-    // Keep the body, unread: the window never opens again.
-    let response = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap();
-    let ended = tokio::time::timeout(Duration::from_secs(12), closed).await;
-    assert!(ended.is_ok(), "still open");
+    let (sender, connection) = with_window(&server, 16_384).await;
+    let body = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap().into_body();
+    let error = neglect(body).await;
+    assert!(format!("{error:?}").contains("Reset("), "{error:?}");
     assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"http.write_stall\"}").await, Some(1));
-    drop(response);
+    let whole = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap().into_body().collect().await.unwrap();
+    assert!(whole.to_bytes().len() > 100_000 && !connection.is_finished());
+}
+
+/// Hostile case 65: an endless file that nobody takes is over by the patience of its own, alone, and is told of as that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_stream_that_is_not_read_is_reset_and_the_others_go_on() {
+    let mut settings = settings();
+    settings.limits.ring.blocked = Duration::from_secs(1);
+    let server = Server::start(settings).await;
+    let encoder = Encoder::start(&server, "cam");
+    playable(&server, "cam").await;
+    let (sender, connection) = with_window(&server, 16_384).await;
+    let stalled = ask(&sender, "/live/cam.flv").await.unwrap().into_body();
+    let mut good = ask(&sender, "/live/cam.flv").await.unwrap().into_body();
+    let good = tokio::spawn(async move {
+        let began = std::time::Instant::now();
+        let mut taken = 0;
+        while began.elapsed() < Duration::from_secs(5) {
+            taken += good.frame().await.unwrap().unwrap().into_data().unwrap().len();
+        }
+        taken
+    });
+    let error = neglect(stalled).await;
+    assert!(format!("{error:?}").contains("Reset("), "{error:?}");
+    let closed = "rillcast_readers_closed_total{protocol=\"Flv\",reason=\"write_timeout\"}";
+    assert_eq!(metric(&server, closed).await, Some(1));
+    assert_eq!(metric(&server, "rillcast_limit_hits_total{limit=\"ring.blocked\"}").await, Some(1));
+    assert!(good.await.unwrap() > 50_000 && !connection.is_finished());
+    encoder.stop().await;
+    server.stop().await;
 }
 
 /// Hostile case 63: one that reads a response in crumbs loses that response, not the connection.
@@ -108,11 +157,7 @@ async fn a_stream_that_is_read_in_crumbs_is_reset_and_the_others_go_on() {
     let mut settings = settings();
     settings.limits.http.body_time = Duration::from_secs(1);
     let server = Server::start(settings).await;
-    let stream = TcpStream::connect(server.at.http).await.unwrap();
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.initial_stream_window_size(16_384).initial_connection_window_size(1 << 20);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let (sender, connection) = with_window(&server, 16_384).await;
     let mut slow = ask(&sender, "/assets/hls-1.7.4.min.js").await.unwrap().into_body();
     let began = std::time::Instant::now();
     let error = loop {

@@ -105,7 +105,7 @@ fn open(
         Format::Rtmp => Protocol::Rtmp,
     };
     let reader = reader(context, head, peer, (format, protocol), name)?;
-    Ok(LiveBody::new(reader, Arc::clone(&peer.vitals)))
+    Ok(LiveBody::new(reader))
 }
 
 /// A reader of stream `name`, admitted and counted.

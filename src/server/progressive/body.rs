@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use crate::live::Reason;
 use crate::media::Limit;
 
 use super::super::body::TooSlow;
-use super::super::vitals::Vitals;
 use super::reader::Reader;
 
 /// What a reader gets, run by run, whole chunks only. HTTP/1.1 sends it chunked, so that a player can tell the end of
@@ -22,19 +20,27 @@ use super::reader::Reader;
 pub(in crate::server) struct LiveBody {
     reader: Reader,
     runs: VecDeque<Bytes>,
-    vitals: Arc<Vitals>,
     ended: bool,
 }
 
 impl LiveBody {
-    /// The body of `reader`, on the connection of `vitals`.
-    pub(super) fn new(reader: Reader, vitals: Arc<Vitals>) -> Self {
-        Self { reader, runs: VecDeque::new(), vitals, ended: false }
+    /// The body of `reader`.
+    pub(super) fn new(reader: Reader) -> Self {
+        Self { reader, runs: VecDeque::new(), ended: false }
     }
 
     /// For how long it may stand still.
     pub(in crate::server) fn patience(&self) -> Duration {
         self.reader.patience()
+    }
+
+    /// What it is on is given up, by the bound of its `limit`.
+    pub(in crate::server) fn given_up(&mut self, limit: Limit) {
+        match limit {
+            Limit::HttpWriteStall | Limit::RingBlocked => self.reader.close(Reason::WriteTimeout),
+            Limit::HttpBodyTime => self.reader.close(Reason::SlowClientLagged),
+            _ => {}
+        }
     }
 }
 
@@ -70,17 +76,6 @@ impl Body for LiveBody {
 
     fn is_end_stream(&self) -> bool {
         self.ended
-    }
-}
-
-/// A connection is given up with its bodies: it knows why.
-impl Drop for LiveBody {
-    fn drop(&mut self) {
-        match self.vitals.given_up() {
-            Some(Limit::HttpWriteStall | Limit::RingBlocked) => self.reader.close(Reason::WriteTimeout),
-            Some(Limit::HttpBodyTime) => self.reader.close(Reason::SlowClientLagged),
-            _ => {}
-        }
     }
 }
 
