@@ -10,7 +10,7 @@ use rillcast::live::{
 };
 use rillcast::media::{CodecConfig, Frame, Now, StreamName, Timescale, Track, TrackId, TrackKind, rescale};
 
-use crate::source::{Sent, Source, epoch};
+use crate::source::{Sent, Source, chance, epoch};
 use crate::watch::{Sample, Watcher};
 
 const MEMBERS: [&str; 3] = ["cam_1080", "cam_720", "cam_480"];
@@ -24,11 +24,8 @@ fn video(index: u8) -> TrackId {
 }
 
 /// A number below `most`, another one for each seed and place.
-fn chance(seed: u64, n: u64, most: u64) -> u64 {
-    let mut x = seed ^ n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (x ^ (x >> 31)) % most.max(1)
+fn below(seed: u64, n: u64, most: u64) -> u64 {
+    chance(seed, n) % most.max(1)
 }
 
 /// What one member sends.
@@ -74,7 +71,7 @@ fn network(encoders: &[Encoder], seconds: i64, delay_ms: u64, seed: u64, start: 
             if !encoder.on.iter().any(|on| on.contains(&(born / 1_000))) {
                 continue;
             }
-            let late = chance(seed + place as u64, n as u64 / 5, delay_ms * 1_000 + 1) as i64;
+            let late = below(seed + place as u64, n as u64 / 5, delay_ms * 1_000 + 1) as i64;
             latest = (born + late).max(latest);
             sent.frame.dts.value += encoder.ahead;
             sent.frame.payload = [&[place as u8], &sent.frame.payload[..]].concat().into();
@@ -475,10 +472,10 @@ fn timestamps_of_every_wrong_kind_in_a_member_change_nothing_of_the_others() {
         let mut events = network(&encoders, 30, 40, seed, stage.start);
         for (n, event) in events.iter_mut().enumerate().filter(|(_, event)| event.place == 1) {
             let n = n as u64;
-            match chance(seed, n, 40) {
-                0 => event.sent.frame.dts.value += chance(seed, n + 1, 5_000) as i64 - 2_500,
+            match below(seed, n, 40) {
+                0 => event.sent.frame.dts.value += below(seed, n + 1, 5_000) as i64 - 2_500,
                 1 => event.sent.frame.dts.value += 1 << 32,
-                2 => event.sent.frame.dts.value = -(1 << 32) + chance(seed, n + 1, 9) as i64,
+                2 => event.sent.frame.dts.value = -(1 << 32) + below(seed, n + 1, 9) as i64,
                 3 => event.sent.frame.cts = [8_388_607, -8_388_608, -9_000, 70_000][n as usize % 4],
                 4 => event.sent.frame.key = !event.sent.frame.key,
                 5 => event.sent.frame.payload = bytes::Bytes::new(),
