@@ -67,6 +67,8 @@ mod routes;
 mod rtmp_play;
 #[path = "http/rtmp_player.rs"]
 mod rtmp_player;
+#[path = "http/storm.rs"]
+mod storm;
 #[path = "http/tls.rs"]
 mod tls;
 #[path = "http/tls_rig.rs"]

@@ -15,6 +15,8 @@ use rillcast::media::{
 
 #[path = "limits/codec.rs"]
 mod codec;
+#[path = "limits/indoors.rs"]
+mod indoors;
 #[path = "ring/item.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod item;
@@ -25,6 +27,8 @@ mod kit;
 mod places;
 #[path = "limits/readers.rs"]
 mod readers;
+#[path = "limits/refused.rs"]
+mod refused;
 #[path = "limits/ring.rs"]
 mod ring;
 #[path = "limits/rtmp.rs"]
@@ -56,7 +60,7 @@ fn until(limit: Limit, probe: fn(i64) -> Option<Limit>) -> Row {
 }
 
 fn rows() -> Vec<Row> {
-    [rtmp::rows(), codec::rows(), ring::rows(), readers::rows(), watched::rows()]
+    [rtmp::rows(), codec::rows(), ring::rows(), readers::rows(), watched::rows(), indoors::rows()]
         .into_iter()
         .flatten()
         .collect()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::control::{Access, Denied, Metrics, Quota, Settings, Viewers};
+use crate::control::{Access, Denied, Metrics, Quota, Seldom, Settings, Viewers};
 use crate::live::Registry;
 use crate::media::{Limit, Limits};
 
@@ -36,6 +36,8 @@ pub(super) struct Context {
     pub(super) lint: Arc<SelfLint>,
     /// Bounds.
     pub(super) limits: Arc<Limits>,
+    /// What the log says of those who are not let in.
+    pub(super) refusals: Seldom,
     /// How often an address may ask for an encoder's configuration.
     pub(super) asked: Quota,
     /// How the publishers do.
@@ -84,6 +86,7 @@ impl Context {
             metrics,
             lint: Arc::default(),
             limits,
+            refusals: Seldom::default(),
             asked: Quota::default(),
             health: Board::default(),
             groups,

@@ -50,8 +50,11 @@ pub(super) fn judge(context: &Context, peer: SocketAddr, request: &PublishReques
         }
         Verdict::Refuse { reason, delay } => {
             context.metrics.refused_auth.inc();
-            tracing::warn!(%peer, %reason, "publish_refused");
-            Ruling::Refuse(refusal(context, peer, &reason.into(), reason), now.mono + delay)
+            let denied = Denied::from(reason);
+            if let Some(times) = told(context, &denied, now) {
+                tracing::warn!(%peer, %reason, times, "publish_refused");
+            }
+            Ruling::Refuse(refusal(context, peer, &denied, reason), now.mono + delay)
         }
     }
 }
@@ -63,7 +66,9 @@ pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: No
     let strained = context.viewers.memory.strain() >= Strain::Publishers;
     // Who comes back to a stream that waits takes nothing that is not taken already.
     if strained && context.registry.find(name).is_none_or(|generation| generation.ended()) {
-        tracing::warn!(%peer, %stream, reason = %Denied::Memory, "publish_refused");
+        if let Some(times) = told(context, &Denied::Memory, now) {
+            tracing::warn!(%peer, %stream, reason = %Denied::Memory, times, "publish_refused");
+        }
         return Ruling::Refuse(refusal(context, peer, &Denied::Memory, Denied::Memory), now.mono);
     }
     match context.groups.place(&context.registry, &waiting.grant, &context.settings, now) {
@@ -72,10 +77,18 @@ pub(super) fn ask(context: &Context, peer: SocketAddr, waiting: Waiting, now: No
             Ruling::Wait(Waiting { again: now.mono + AGAIN, ..waiting })
         }
         Err(error) => {
-            tracing::warn!(%peer, %stream, reason = %error, "publish_refused");
-            Ruling::Refuse(refusal(context, peer, &Denied::from(&error), error), now.mono)
+            let denied = Denied::from(&error);
+            if let Some(times) = told(context, &denied, now) {
+                tracing::warn!(%peer, %stream, reason = %error, times, "publish_refused");
+            }
+            Ruling::Refuse(refusal(context, peer, &denied, error), now.mono)
         }
     }
+}
+
+/// How many refusals for this reason the next line of the log stands for, where there is to be one.
+fn told(context: &Context, denied: &Denied, now: Now) -> Option<u64> {
+    context.refusals.count("publish_refused", denied.status().name, now.mono)
 }
 
 /// What the encoder is told, which is counted.

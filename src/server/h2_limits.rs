@@ -8,10 +8,16 @@ const HEAD: usize = 9;
 const RESET: usize = HEAD + 4;
 /// Those, and the last stream, the error code and enough of the words of a connection's end to tell them (§6.8).
 const MOST: usize = HEAD + 8 + 12;
+/// Those, and how a header block begins.
+const BLOCK: usize = HEAD + 1;
 const HEADERS_FRAME: u8 = 1;
+/// Flag of the last frame of a stream (§6.2).
+const END_STREAM: u8 = 1;
+/// A header block that says nothing but a status: three digits that are in no table (RFC 7541 §6.2.1), or a place in one.
+const STATUS_ALONE: (u8, usize) = (0x48, 5);
+const STATUS_AGAIN: usize = 1;
 const RESET_FRAME: u8 = 3;
 const GOAWAY_FRAME: u8 = 7;
-const PROTOCOL_ERROR: u32 = 1;
 const REFUSED_STREAM: u32 = 7;
 const COMPRESSION_ERROR: u32 = 9;
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -23,14 +29,12 @@ pub(super) struct SentFrames {
     len: usize,
     /// Bytes of the frame under way that say nothing.
     skip: usize,
-    /// The stream that was last answered.
-    answered: u32,
 }
 
 impl SentFrames {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self { seen: [0; MOST], len: 0, skip: 0, answered: 0 }
+        Self { seen: [0; MOST], len: 0, skip: 0 }
     }
 
     /// These bytes were sent; `hit` is called for each stream or connection that was refused for a limit.
@@ -54,6 +58,7 @@ impl SentFrames {
     fn wanted(&self) -> usize {
         match self.seen.get(3).filter(|_| self.len >= HEAD) {
             Some(&RESET_FRAME) => RESET,
+            Some(&HEADERS_FRAME) => BLOCK.min(HEAD.saturating_add(self.length())),
             Some(&GOAWAY_FRAME) => HEAD.saturating_add(self.length()).min(MOST),
             _ => HEAD,
         }
@@ -71,20 +76,23 @@ impl SentFrames {
 
     /// What the frame says, of which enough is there; the rest of it is passed over.
     fn judge(&mut self) -> Option<Limit> {
-        let (stream, len) = (self.number(5), std::mem::take(&mut self.len));
+        let len = std::mem::take(&mut self.len);
         self.skip = self.length().saturating_sub(len.saturating_sub(HEAD));
         let kind = self.seen.get(3).copied();
         match (kind, self.number(HEAD)) {
-            (Some(HEADERS_FRAME), _) => {
-                self.answered = stream;
-                None
-            }
+            // 431 and no other word, where every answer of ours has a date: the library's own.
+            (Some(HEADERS_FRAME), _) => self.is_bare().then_some(Limit::HttpH2HeaderList),
             (Some(RESET_FRAME), REFUSED_STREAM) => Some(Limit::HttpH2Streams),
-            // It answers 431 and resets the stream; other malformed requests get no answer.
-            (Some(RESET_FRAME), PROTOCOL_ERROR) if stream == self.answered => Some(Limit::HttpH2HeaderList),
             (Some(GOAWAY_FRAME), _) => self.farewell(self.seen.get(HEAD + 8..len).unwrap_or_default()),
             _ => None,
         }
+    }
+
+    /// Whether the header block under way is a status alone, with nothing after it.
+    fn is_bare(&self) -> bool {
+        let ends = self.seen.get(4).is_some_and(|flags| flags & END_STREAM != 0);
+        let first = self.seen.get(HEAD).copied().unwrap_or_default();
+        ends && (self.length() == STATUS_AGAIN || (first, self.length()) == STATUS_ALONE)
     }
 
     /// Why a connection is ended, by the words that the library gives.
@@ -129,10 +137,12 @@ mod tests {
             frame(HEADERS_FRAME, 1, &[0x88]),
             frame(0, 1, &[RESET_FRAME; 20_000]),
             reset(3, REFUSED_STREAM),
-            frame(HEADERS_FRAME, 5, &[0x48, 0x82]),
-            reset(5, PROTOCOL_ERROR),
-            reset(7, PROTOCOL_ERROR),
+            [&[0, 0, 5, HEADERS_FRAME, 5, 0, 0, 0, 5, 0x48, 0x83][..], &[0x68, 0xCB, 0x7F]].concat(),
+            [0, 0, 5, HEADERS_FRAME, 5, 0, 0, 0, 5, 0xBF, 0xC0, 0xC1, 0xC2, 0xC3].to_vec(),
+            reset(5, 1),
+            reset(7, 1),
             reset(9, 8),
+            [0, 0, 1, HEADERS_FRAME, 5, 0, 0, 0, 9, 0xBE].to_vec(),
             frame(4, 0, &[]),
             reset(11, REFUSED_STREAM),
             frame(GOAWAY_FRAME, 0, &[0; 8]),
@@ -144,9 +154,12 @@ mod tests {
         for cut in [1, 2, 3, 7, 9, 13, 1_000, usize::MAX] {
             let (mut frames, mut hits) = (SentFrames::new(), Vec::new());
             sent.chunks(cut.min(sent.len())).for_each(|piece| frames.sent(piece, |limit| hits.push(limit)));
-            let refused = [Limit::HttpH2Streams, Limit::HttpH2HeaderList, Limit::HttpH2Streams];
-            let ended = [Limit::HttpH2PendingResets, Limit::HttpH2HeaderList, Limit::HttpH2Streams];
-            assert_eq!(hits, [refused, ended].concat(), "{cut}");
+            let (streams, list) = (Limit::HttpH2Streams, Limit::HttpH2HeaderList);
+            assert_eq!(
+                hits,
+                [streams, list, list, streams, Limit::HttpH2PendingResets, list, streams],
+                "{cut}"
+            );
         }
     }
 }

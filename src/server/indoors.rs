@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 
 use crate::control::{Access, Metrics, Settings};
 use crate::live::Registry;
+use crate::media::Limit;
 
-use super::admission::Admission;
+use super::admission::{Admission, Full};
 use super::contain::{One, forever};
 use super::context::Context;
 use super::http::HttpDoor;
@@ -65,7 +66,14 @@ impl Indoors {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Ok(permit) = self.encoders.admit(peer.ip()) else { return false };
+        let full = |full| match full {
+            Full::Total => Limit::RtmpConnections,
+            Full::Address => Limit::RtmpConnectionsPerAddress,
+        };
+        let permit = match self.encoders.admit(peer.ip()).map_err(full) {
+            Ok(permit) => permit,
+            Err(limit) => return self.turn_away(limit, peer.ip()),
+        };
         let (context, open) = (self.context.clone(), self.publishing.0.clone());
         tokio::spawn(async move {
             let counted = One::more(&context.metrics.rtmp_connections);
@@ -80,13 +88,26 @@ impl Indoors {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Ok(permit) = self.viewers.admit(address) else { return false };
+        let full = |full| match full {
+            Full::Total => Limit::HttpConnections,
+            Full::Address => Limit::HttpConnectionsPerAddress,
+        };
+        let permit = match self.viewers.admit(address).map_err(full) {
+            Ok(permit) => permit,
+            Err(limit) => return self.turn_away(limit, address),
+        };
         let (door, open) = (self.door.clone(), self.open.0.clone());
         tokio::spawn(async move {
             door.welcome(stream, address).await;
             drop((permit, open));
         });
         true
+    }
+
+    /// There is no room.
+    fn turn_away(&self, limit: Limit, address: IpAddr) -> bool {
+        self.context.hit(limit, address);
+        false
     }
 
     /// Who is live.

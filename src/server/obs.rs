@@ -56,32 +56,33 @@ async fn consider(
     let request = match Request::parse(&body) {
         Ok(request) => request,
         Err(fault @ Fault::Json) => return answer(StatusCode::BAD_REQUEST, obs::refuse(&fault.to_string())),
-        Err(fault) => return refuse(address, &fault),
+        Err(fault) => return refuse(context, address, &fault),
     };
     if context.phase() != Phase::Serving {
-        return refuse(address, &"the server is about to stop; try again in a moment");
+        return refuse(context, address, &"the server is about to stop; try again in a moment");
     }
     if !context.asked.allow(address, Clock::mono()) {
-        return refuse(address, &"too many requests from this address; wait a minute and try again");
+        return refuse(context, address, &"too many requests from this address; wait a minute and try again");
     }
     let grant = match authorize(context, &request.key, address) {
         Verdict::Allow(grant) => grant,
         Verdict::Refuse { reason, delay } => {
             context.metrics.refused_auth.inc();
             tokio::time::sleep(delay).await;
-            return refuse(address, &reason);
+            return refuse(context, address, &reason);
         }
     };
     let endpoints = endpoints(context, uri, headers);
     if endpoints.is_empty() {
         return refuse(
+            context,
             address,
             &"the server does not know its own name: set obs.server in its configuration",
         );
     }
     match ladder(context, &request, &endpoints, &grant) {
         Ok(text) => answer(StatusCode::OK, text),
-        Err(refusal) => refuse(address, &refusal),
+        Err(refusal) => refuse(context, address, &refusal),
     }
 }
 
@@ -140,8 +141,10 @@ fn endpoints(context: &Context, uri: &Uri, headers: &HeaderMap) -> Vec<Endpoint>
     secure.into_iter().chain([plain]).collect()
 }
 
-fn refuse(address: IpAddr, reason: &dyn std::fmt::Display) -> Response<Body> {
-    tracing::info!(%address, %reason, "obs_refused");
+fn refuse(context: &Context, address: IpAddr, reason: &dyn std::fmt::Display) -> Response<Body> {
+    if let Some(times) = context.refusals.count("obs_refused", "any", Clock::mono()) {
+        tracing::info!(%address, %reason, times, "obs_refused");
+    }
     answer(StatusCode::OK, obs::refuse(&reason.to_string()))
 }
 

@@ -117,12 +117,14 @@ async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, cont
 }
 
 /// Says why a conversation ended that nothing was published in.
-fn part(peer: SocketAddr, end: &End) {
+fn part(context: &Context, peer: SocketAddr, end: &End) {
     match end {
         // Whoever meant to publish must find out why they may not: encoders seldom show what they are told.
         End::Closed(CloseReason::Declined { code, words, at }) => {
             let event = if code.contains(".Play.") { "play_refused" } else { "publish_refused" };
-            tracing::info!(%peer, code, reason = words, at, "{event}");
+            if let Some(times) = context.refusals.count(event, code, Clock::mono()) {
+                tracing::info!(%peer, code, reason = words, at, times, "{event}");
+            }
         }
         // Strangers come and go; they do not fill the log.
         _ => tracing::debug!(%peer, reason = %end, "rtmp_closed"),
@@ -150,7 +152,7 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     match driver.intake.take() {
         // It did not say that it was done: it may be back.
         Some(intake) => intake.leave(&end),
-        None => part(peer, &end),
+        None => part(context, peer, &end),
     }
     // Whoever was told something gets the time to read it; the others have had theirs.
     if let End::Closed(_) = end {

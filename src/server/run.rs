@@ -30,7 +30,7 @@ use super::routes;
 use super::rtmp;
 use super::tls::{Doors, Keeper};
 
-/// How often ended streams are looked through.
+/// How often ended streams are looked through, and refusals told that the log left out.
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often streams without a publisher are looked after at least: a fraction of the shortest part.
 const KEEP: Duration = Duration::from_millis(50);
@@ -287,7 +287,9 @@ async fn tend(context: Arc<Context>, notify: Arc<Notify>) {
 pub(super) async fn sweep(context: Arc<Context>) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        context.registry.sweep(Clock::mono());
+        let now = Clock::mono();
+        context.registry.sweep(now);
+        context.refusals.tell(now);
         context.lint.sweep();
     }
 }

@@ -1,10 +1,13 @@
 //! A publisher killed at two hundred random instants, and what players hear of it: every request that is held is
 //! answered within three target durations, and no URI is ever used for other bytes.
 
+#[path = "../chance/splitmix.rs"]
+mod splitmix;
+
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rillcast::hls::{self, Answer, Directives, File, Request};
 use rillcast::live::{Generation, Publisher, Registry, Rendition, Settings, Terms, View};
@@ -18,26 +21,16 @@ const GRACE: Duration = Duration::from_secs(8);
 /// Three target durations of the default settings.
 const LONGEST: Duration = Duration::from_secs(6);
 
-/// SplitMix64.
 struct Random(u64);
 
 impl Random {
     /// Seeded by `CONTINUITY_TEST_SEED`, else by the clock.
-    #[expect(clippy::disallowed_methods, reason = "a seed may come from the clock, since it is printed")]
     fn new() -> Self {
-        let given = std::env::var("CONTINUITY_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed =
-            given.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64);
-        eprintln!("seed: CONTINUITY_TEST_SEED={seed}");
-        Self(seed)
+        Self(splitmix::seed("CONTINUITY_TEST_SEED"))
     }
 
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % end
+        splitmix::next(&mut self.0) % end
     }
 }
 

@@ -66,17 +66,6 @@ async fn drive(server: &Server, limit: Limit, offset: i64) {
         Limit::HttpWriteStall => unread(server, offset).await,
         Limit::HttpHolds | Limit::HttpHoldsPerConnection => held(server, limit, offset).await,
         Limit::HttpH2Streams => h2(server, &requests(plus(64))).await,
-        Limit::HttpH2PendingResets => {
-            let reset = |n: u32| [frame(1, 5, n, &block()), frame(3, 0, n, &[0, 0, 0, 8])].concat();
-            let count = if offset > 0 { 2_000 } else { 1 };
-            h2(server, &(0..count).flat_map(|n| reset(2 * n + 1)).collect::<Vec<_>>()).await;
-        }
-        Limit::HttpH2Unasked => {
-            // What a ping brings is answered, which gives a little back.
-            let most = 256 * 1_024 / 20;
-            let count = if offset > 0 { most * 2 } else { most / 2 };
-            h2(server, &frame(6, 0, 0, &[0; 8]).repeat(count)).await;
-        }
         Limit::HttpH2Ping => {
             let wait = if offset < 0 { Duration::from_millis(200) } else { Duration::from_millis(1_500) };
             let mut socket = TcpStream::connect(server.at.http).await.unwrap();
@@ -159,11 +148,6 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// GET of /livez.
-fn block() -> Vec<u8> {
-    [&[0x82, 0x86, 1, 1, b't', 4, 6][..], b"/livez"].concat()
 }
 
 /// So many requests at once, whose answers the peer has no window for.

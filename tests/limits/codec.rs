@@ -7,7 +7,7 @@ use rillcast::media::{CodecLimits, Limit, Limits, VideoCodec};
 use rillcast::rtmp::Output;
 
 use crate::kit::*;
-use crate::rtmp::plus;
+use crate::rtmp::{plus, publishing};
 use crate::{Row, most};
 
 /// 1280x720: 80 by 45 macroblocks.
@@ -46,7 +46,7 @@ pub(crate) fn rows() -> Vec<Row> {
             avc::scan(&unit, 4, &limits).err()?.limit()
         }),
         most(Limit::CodecTracks, |offset| {
-            let mut peer = publishing(|codec| codec.tracks = 1);
+            let mut peer = publishing(|limits| limits.codec.tracks = 1);
             [avc_config(0), aac_config(0)]
                 .into_iter()
                 .take(plus(1, offset))
@@ -85,18 +85,6 @@ fn parse(record: Vec<u8>, limits: &CodecLimits) -> Option<Limit> {
         Ok(_) => None,
         Err(fault) => Some(fault.limit().unwrap_or_else(|| panic!("{fault}"))),
     }
-}
-
-fn publishing(set: impl Fn(&mut CodecLimits)) -> Peer {
-    let mut limits = Limits::default();
-    set(&mut limits.codec);
-    let mut peer = Peer::with_limits(limits);
-    peer.greets();
-    peer.sends(connect("live"));
-    peer.sends(create_stream(2.0));
-    peer.sends(publish(1, "main"));
-    peer.is_accepted();
-    peer
 }
 
 fn discarded(peer: &mut Peer) -> Option<Limit> {

@@ -58,7 +58,14 @@ pub(crate) fn place(limit: Limit) -> Place {
         | L::ViewersPerAddress
         | L::Memory
         | L::AccessAttempts
-        | L::Cues => Place::Rooms,
+        | L::Cues
+        | L::RtmpConnectionsPerAddress
+        | L::HttpConnectionsPerAddress
+        | L::HttpHoldsPerAddress
+        | L::HoldTime
+        | L::HttpH2HeaderList
+        | L::HttpH2PendingResets
+        | L::HttpH2Unasked => Place::Rooms,
         L::RtmpConnections
         | L::HttpHead
         | L::HttpHeaders
@@ -67,19 +74,12 @@ pub(crate) fn place(limit: Limit) -> Place {
         | L::HttpIdle
         | L::HttpWriteStall
         | L::HttpH2Streams
-        | L::HttpH2PendingResets
-        | L::HttpH2Unasked
         | L::HttpH2Ping
         | L::HttpHoldsPerConnection
         | L::HttpHolds
         | L::HttpConnections => Place::Sockets,
-        L::HoldTime => Place::Test("two_thousand_held_in_vain_are_given_up_one_after_the_other"),
-        L::HttpH2HeaderList => Place::Test("header_lists_are_counted_as_they_decode"),
         L::HttpBodyTime => Place::Test("a_stream_that_is_read_in_crumbs_is_reset_and_the_others_go_on"),
         L::HttpH2SendBuffer => Place::Test("a_stream_whose_window_stays_shut_is_given_up"),
-        L::RtmpConnectionsPerAddress | L::HttpConnectionsPerAddress | L::HttpHoldsPerAddress => {
-            Place::Test("a_permit_makes_room_when_it_is_dropped")
-        }
         L::TlsHandshake | L::TlsInFlightPerCore | L::TlsInFlightPerAddress => {
             Place::Test("a_handshake_has_a_deadline_and_waits_for_a_place")
         }

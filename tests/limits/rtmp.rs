@@ -69,7 +69,7 @@ pub(crate) fn rows() -> Vec<Row> {
         }),
         most(Limit::RtmpOutbound, |offset| {
             let pings = |limit: usize| {
-                let mut peer = publishing(|rtmp| rtmp.outbound = limit);
+                let mut peer = publishing(|limits| limits.rtmp.outbound = limit);
                 let (before, mut bytes) = (peer.sent, Vec::new());
                 (0..100).for_each(|n| bytes.extend(peer.writer.write(&user_control(6, n))));
                 peer.says(&bytes);
@@ -122,9 +122,9 @@ pub(crate) fn plus(limit: usize, offset: i64) -> usize {
 }
 
 /// A publisher in a server of these limits.
-fn publishing(set: impl Fn(&mut RtmpLimits)) -> Peer {
+pub(crate) fn publishing(set: impl Fn(&mut Limits)) -> Peer {
     let mut limits = Limits::default();
-    set(&mut limits.rtmp);
+    set(&mut limits);
     let mut peer = Peer::with_limits(limits);
     peer.greets();
     peer.sends(connect("live"));

@@ -1,6 +1,9 @@
 //! Sources: the fixtures on a generation's clock, and awkward streams made of a seed.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+#[path = "../chance/splitmix.rs"]
+mod splitmix;
+
+use std::time::Instant;
 
 use bytes::Bytes;
 use rillcast::media::{CodecConfig, Frame, Ticks, Track, TrackId, TrackKind, rescale};
@@ -74,21 +77,12 @@ pub(crate) struct Random(u64);
 
 impl Random {
     /// Seeded by `MUX_TEST_SEED`, else by the clock.
-    #[expect(clippy::disallowed_methods, reason = "a seed may come from the clock, since it is printed")]
     pub(crate) fn new() -> Self {
-        let given = std::env::var("MUX_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-        let seed = given.unwrap_or_else(clock);
-        eprintln!("seed: MUX_TEST_SEED={seed}");
-        Self(seed)
+        Self(splitmix::seed("MUX_TEST_SEED"))
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        splitmix::next(&mut self.0)
     }
 
     pub(crate) fn below(&mut self, end: u64) -> u64 {

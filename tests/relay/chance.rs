@@ -1,6 +1,9 @@
 //! Numbers that look like chance and are the same for the same seed.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+#[path = "../chance/splitmix.rs"]
+mod splitmix;
+
+/// A source of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 
@@ -19,11 +22,7 @@ impl Chance {
 
     /// Any number.
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        splitmix::next(&mut self.0)
     }
 
     /// One below `end`; 0 when that is 0.

@@ -13,7 +13,7 @@ use rillcast::live::{
 };
 use rillcast::media::{CodecConfig, Frame, Now, StreamName, Timescale, Track, TrackId, TrackKind, rescale};
 
-use crate::source::{Sent, Source, epoch};
+use crate::source::{Sent, Source, chance, epoch};
 use crate::watch::{Sample, Watcher};
 
 const MEMBERS: [&str; 3] = ["cam_1080", "cam_720", "cam_480"];
@@ -27,11 +27,8 @@ fn video(index: u8) -> TrackId {
 }
 
 /// A number below `most`, another one for each seed and place.
-fn chance(seed: u64, n: u64, most: u64) -> u64 {
-    let mut x = seed ^ n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (x ^ (x >> 31)) % most.max(1)
+fn below(seed: u64, n: u64, most: u64) -> u64 {
+    chance(seed, n) % most.max(1)
 }
 
 /// What one member sends.
@@ -77,7 +74,7 @@ fn network(encoders: &[Encoder], seconds: i64, delay_ms: u64, seed: u64, start: 
             if !encoder.on.iter().any(|on| on.contains(&(born / 1_000))) {
                 continue;
             }
-            let late = chance(seed + place as u64, n as u64 / 5, delay_ms * 1_000 + 1) as i64;
+            let late = below(seed + place as u64, n as u64 / 5, delay_ms * 1_000 + 1) as i64;
             latest = (born + late).max(latest);
             sent.frame.dts.value += encoder.ahead;
             sent.frame.payload = [&[place as u8], &sent.frame.payload[..]].concat().into();

@@ -63,6 +63,14 @@ pub(crate) fn epoch() -> Now {
     Now { mono, wall: WallTime { unix_micros: 1_800_000_000_000_000 } }
 }
 
+/// A number, another one for each seed and place.
+pub(crate) fn chance(seed: u64, place: u64) -> u64 {
+    let mut x = seed ^ place.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
 impl Source {
     pub(crate) fn tracks(&self) -> Vec<Track> {
         let video = Track {
@@ -153,9 +161,7 @@ impl Source {
     }
 
     fn noise(&self, track: TrackId, n: i64) -> i64 {
-        let mut x = self.seed ^ (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ ((track.kind as u64) << 32);
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((x ^ (x >> 31)) % (2 * self.jitter_ms as u64 + 1)) as i64 - self.jitter_ms
+        let number = chance(self.seed ^ ((track.kind as u64) << 32), n as u64);
+        (number % (2 * self.jitter_ms as u64 + 1)) as i64 - self.jitter_ms
     }
 }

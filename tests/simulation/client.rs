@@ -26,6 +26,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// From the request to the first byte of the answer.
     pub(crate) waited: Duration,
+    /// When that was: the body may have taken its time since.
+    pub(crate) at: Duration,
 }
 
 pub(crate) struct Client {
@@ -157,7 +159,7 @@ impl Client {
         if head.contains("connection: close") {
             self.stream = None;
         }
-        Ok(Reply { status, body, waited })
+        Ok(Reply { status, body, waited, at: asked + waited })
     }
 
     /// Reads to the end of a head; `None` when the connection ends before.

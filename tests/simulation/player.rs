@@ -121,7 +121,7 @@ async fn turn(client: &mut Client, habits: Habits, folder: &str, playing: &mut P
     if reply.status == 404 || reply.status == 503 {
         return (reply.status == 503).then_some(true).or(Some(false));
     }
-    let since = client.world.now();
+    let since = reply.at;
     if let Some(at) = asked {
         in_order(client, playing, Asked::Next(at.msn, Some(at.parts)), &reply);
     }

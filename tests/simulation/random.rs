@@ -1,5 +1,8 @@
 //! Chance: SplitMix64, forked for everybody who needs some, so that nobody's draws depend on another's.
 
+#[path = "../chance/splitmix.rs"]
+mod splitmix;
+
 use std::time::Duration;
 
 pub(crate) struct Random(u64);
@@ -12,11 +15,7 @@ impl Random {
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        splitmix::next(&mut self.0)
     }
 
     pub(crate) fn below(&mut self, end: u64) -> u64 {

@@ -80,10 +80,10 @@ fn timestamps_of_every_wrong_kind_in_a_member_change_nothing_of_the_others() {
         let mut events = network(&encoders, 30, 40, seed, stage.start);
         for (n, event) in events.iter_mut().enumerate().filter(|(_, event)| event.place == 1) {
             let n = n as u64;
-            match chance(seed, n, 40) {
-                0 => event.sent.frame.dts.value += chance(seed, n + 1, 5_000) as i64 - 2_500,
+            match below(seed, n, 40) {
+                0 => event.sent.frame.dts.value += below(seed, n + 1, 5_000) as i64 - 2_500,
                 1 => event.sent.frame.dts.value += 1 << 32,
-                2 => event.sent.frame.dts.value = -(1 << 32) + chance(seed, n + 1, 9) as i64,
+                2 => event.sent.frame.dts.value = -(1 << 32) + below(seed, n + 1, 9) as i64,
                 3 => event.sent.frame.cts = [8_388_607, -8_388_608, -9_000, 70_000][n as usize % 4],
                 4 => event.sent.frame.key = !event.sent.frame.key,
                 5 => event.sent.frame.payload = bytes::Bytes::new(),
