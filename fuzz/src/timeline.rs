@@ -356,14 +356,26 @@ impl Watch {
                 assert!(segment.head.epoch > epoch && segment.head.discontinuity && part.index == 0);
                 // A frame of sound may begin before the picture that an epoch begins with.
                 let slack = scale as i64 * 30 / 1_000;
-                assert!(end.is_none_or(|end| part.start + slack >= end), "{part:?} begins before {end:?}");
+                assert!(
+                    end.is_none_or(|end| part.start + slack >= end),
+                    "part {n} begins at {}, before {end:?}",
+                    part.start
+                );
                 (epoch, end) = (segment.head.epoch, None);
             }
-            assert!(end.is_none_or(|end| part.start == end), "{part:?} does not begin at {end:?}");
-            assert!(part.duration > 0, "{part:?}");
+            assert!(
+                end.is_none_or(|end| part.start == end),
+                "part {n} begins at {}, not {end:?}",
+                part.start
+            );
+            assert!(part.duration > 0, "part {n}");
             if let Some(target) = constants.part_target {
                 let most = target.as_micros() as i128 * scale / 1_000_000;
-                assert!(i128::from(part.duration) <= most, "{part:?} is longer than {most}");
+                assert!(
+                    i128::from(part.duration) <= most,
+                    "part {n} lasts {}, more than {most}",
+                    part.duration
+                );
             }
             end = Some(part.start + part.duration);
             if part.gap {
