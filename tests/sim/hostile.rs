@@ -215,3 +215,40 @@ fn an_epoch_begins_where_the_one_before_it_ended() {
         }
     }
 }
+
+/// Sound that has its first place in the second epoch: its playlist begins behind as many discontinuities as there are
+/// before the pictures of the same number (RFC 8216bis §6.2.4), though it lists none of them.
+#[test]
+fn a_track_that_begins_in_a_later_epoch_counts_the_discontinuities_before_it() {
+    let source = Source::default();
+    let start = epoch();
+    let mut sent = source.frames(12, start);
+    let mut sounds = 0;
+    sent.retain_mut(|one| {
+        let sound = one.frame.track == TrackId::AUDIO;
+        sounds += i64::from(sound);
+        if sound && sounds == 1 {
+            // From before the first picture: it tells that there is sound, and has no place itself.
+            one.frame.dts.value -= 300;
+            return true;
+        }
+        if one.true_pts >= 3_000_000 {
+            one.frame.dts.value += 500_000;
+        }
+        !sound || one.true_pts >= 5_000_000
+    });
+    let (mut publisher, generation) = begin(&source, start, Settings::default());
+    sent.iter().for_each(|one| publisher.push(one.frame.clone(), now_at(start, one)).unwrap());
+    publisher.finish();
+    let numbers = |track| -> BTreeMap<u64, u64> {
+        let view = generation.rendition(track).unwrap().view();
+        let tags = view.listed().iter().scan(view.discontinuity_sequence, |sequence, segment| {
+            *sequence += u64::from(segment.head.discontinuity);
+            Some((segment.head.msn, *sequence))
+        });
+        tags.collect()
+    };
+    let (pictures, sounds) = (numbers(TrackId::VIDEO), numbers(TrackId::AUDIO));
+    assert!(pictures.len() > sounds.len() && sounds.len() > 1, "{pictures:?} {sounds:?}");
+    assert!(sounds.iter().all(|(msn, sequence)| pictures[msn] == *sequence && *sequence == 1), "{sounds:?}");
+}
