@@ -293,6 +293,11 @@ impl PartRing {
             }
             Sealed::Opened(_, head) => {
                 self.next_msn = head.msn;
+                if self.next_part == 0 {
+                    // A track that comes late begins behind the discontinuities that others have shown: the same content
+                    // has the same number in all of them (RFC 8216bis §6.2.4).
+                    self.discontinuities = head.epoch.into();
+                }
                 self.next_init.take_if(|next| next.number == head.init.number);
                 self.open = Some(OpenSegment { head, parts: Vec::new() });
             }

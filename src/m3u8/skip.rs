@@ -23,7 +23,8 @@ impl Skip {
         for attribute in attributes.by_ref() {
             match attribute.name {
                 "SKIPPED-SEGMENTS" => segments = Some(integer(attribute.value)?),
-                "RECENTLY-REMOVED-DATERANGES" => {
+                // A quoted string: without quotes it could hold some, and would not print as it was read.
+                "RECENTLY-REMOVED-DATERANGES" if attribute.quoted => {
                     let ids = attribute.value.split('\t').filter(|id| !id.is_empty());
                     removed = Some(ids.map(str::to_owned).collect());
                 }
@@ -41,6 +42,19 @@ impl fmt::Display for Skip {
         match &self.removed_date_ranges {
             Some(ids) => writeln!(f, ",RECENTLY-REMOVED-DATERANGES=\"{}\"", ids.join("\t")),
             None => writeln!(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_stand_without_quotes_are_none() {
+        for list in ["SKIPPED-SEGMENTS=3,RECENTLY-REMOVED-DATERANGES=\ta\"b\"", "SKIPPED-SEGMENTS=3"] {
+            let skip = Skip::parse(list).unwrap();
+            assert_eq!(skip.removed_date_ranges, None, "{list}");
         }
     }
 }

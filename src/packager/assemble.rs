@@ -462,11 +462,12 @@ impl Packager {
         }
     }
 
-    /// The last frame of an epoch lasts as long as the one before it.
+    /// The last frame of an epoch lasts as long as it was thought to when it was placed, which the timeline has been
+    /// told; unless the part has no room for that.
     fn settle_end(&mut self) {
         if let Some(last) = self.lead.waiting.last().filter(|last| !last.known) {
             let room = self.lead.part_start().map_or(1, |part| part + self.lead.target - last.start);
-            let end = last.start.saturating_add(self.guess.min(room));
+            let end = last.start.saturating_add(last.duration.min(room));
             self.lead.stretch_last(end);
         }
     }

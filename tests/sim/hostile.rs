@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rillcast::live::{Expect, Notice, Registry, Settings};
+use rillcast::live::{Expect, Notice, Publisher, Registry, Settings};
 use rillcast::media::{RingLimits, StreamName, TrackId};
 
 use crate::source::{Source, epoch};
-use crate::watch::Sample;
-use crate::{now_at, publish_frames};
+use crate::watch::{Sample, Watcher};
+use crate::{begin, now_at, publish_frames};
 
 /// The widest offsets an FLV tag can carry, in milliseconds.
 const WIDEST: [i64; 4] = [(1 << 23) - 1, -(1 << 23), -40, 1];
@@ -167,4 +167,88 @@ fn an_irregular_source_that_pauses_goes_on_in_time() {
         outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
         outcome.assert_in_time(TrackId::AUDIO, 48_000, 1_000);
     }
+}
+
+/// The first pictures after a silence are from a clock that jumped, and have no place but the one that a gap has taken:
+/// the last of them lasts no longer than to where the epoch of the new clock begins.
+#[test]
+fn an_epoch_begins_where_the_one_before_it_ended() {
+    for (silence, keyless) in
+        (1_000_000..3_000_000).step_by(150_000).flat_map(|us| [(us, 4), (us, 8), (us, 20)])
+    {
+        let source = Source { declared: false, audio_rate: None, gop: 1_000_000, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(12, start);
+        let mut n = 0_u64;
+        sent.retain(|one| {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let silent = (6_000_000..6_000_000 + silence).contains(&one.true_pts);
+            one.frame.key || (n >> 33).is_multiple_of(3) && !silent
+        });
+        let jumped = sent.iter_mut().filter(|one| one.true_pts >= 6_000_000 + silence);
+        for (n, one) in jumped.enumerate() {
+            one.frame.dts.value += 500_000;
+            one.frame.key = n == keyless;
+        }
+        println!("{silence} us of silence, {keyless} pictures without a keyframe");
+        let (mut publisher, generation) = begin(&source, start, Settings::default());
+        let mut watcher = Watcher::default();
+        for one in &sent {
+            let due = |publisher: &Publisher| publisher.deadline().filter(|due| *due < one.frame.arrival);
+            while let Some(due) = due(&publisher) {
+                publisher.tick(start.plus(due.saturating_duration_since(start.mono)));
+                watcher.look(&generation);
+            }
+            publisher.push(one.frame.clone(), now_at(start, one)).unwrap();
+            watcher.look(&generation);
+        }
+        let parts = &watcher.seen[&TrackId::VIDEO].parts;
+        let mut end = None;
+        for part in parts.values() {
+            assert!(
+                end.is_none_or(|end| part.start >= end),
+                "part {} begins {:?}",
+                part.number,
+                (part.start, end)
+            );
+            end = Some(part.start + part.duration);
+        }
+    }
+}
+
+/// Sound that has its first place in the second epoch: its playlist begins behind as many discontinuities as there are
+/// before the pictures of the same number (RFC 8216bis §6.2.4), though it lists none of them.
+#[test]
+fn a_track_that_begins_in_a_later_epoch_counts_the_discontinuities_before_it() {
+    let source = Source::default();
+    let start = epoch();
+    let mut sent = source.frames(12, start);
+    let mut sounds = 0;
+    sent.retain_mut(|one| {
+        let sound = one.frame.track == TrackId::AUDIO;
+        sounds += i64::from(sound);
+        if sound && sounds == 1 {
+            // From before the first picture: it tells that there is sound, and has no place itself.
+            one.frame.dts.value -= 300;
+            return true;
+        }
+        if one.true_pts >= 3_000_000 {
+            one.frame.dts.value += 500_000;
+        }
+        !sound || one.true_pts >= 5_000_000
+    });
+    let (mut publisher, generation) = begin(&source, start, Settings::default());
+    sent.iter().for_each(|one| publisher.push(one.frame.clone(), now_at(start, one)).unwrap());
+    publisher.finish();
+    let numbers = |track| -> BTreeMap<u64, u64> {
+        let view = generation.rendition(track).unwrap().view();
+        let tags = view.listed().iter().scan(view.discontinuity_sequence, |sequence, segment| {
+            *sequence += u64::from(segment.head.discontinuity);
+            Some((segment.head.msn, *sequence))
+        });
+        tags.collect()
+    };
+    let (pictures, sounds) = (numbers(TrackId::VIDEO), numbers(TrackId::AUDIO));
+    assert!(pictures.len() > sounds.len() && sounds.len() > 1, "{pictures:?} {sounds:?}");
+    assert!(sounds.iter().all(|(msn, sequence)| pictures[msn] == *sequence && *sequence == 1), "{sounds:?}");
 }
