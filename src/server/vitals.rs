@@ -485,7 +485,8 @@ mod tests {
         let vitals = Vitals::new(Clock::mono());
         vitals.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         let (stalled, good) = (vitals.begin(), vitals.begin());
-        (stalled.progressed(), good.progressed());
+        stalled.progressed();
+        good.progressed();
         at(9).await;
         good.progressed();
         assert_eq!(due(&vitals), None);

@@ -79,7 +79,7 @@ pub(crate) fn place(limit: Limit) -> Place {
         | L::HttpHolds
         | L::HttpConnections => Place::Sockets,
         L::HttpBodyTime => Place::Test("a_stream_that_is_read_in_crumbs_is_reset_and_the_others_go_on"),
-        L::HttpH2SendBuffer => Place::Test("a_stream_whose_window_stays_shut_is_given_up"),
+        L::HttpH2SendBuffer => Place::Test("a_stream_whose_window_stays_shut_is_reset_and_the_others_go_on"),
         L::TlsHandshake | L::TlsInFlightPerCore | L::TlsInFlightPerAddress => {
             Place::Test("a_handshake_has_a_deadline_and_waits_for_a_place")
         }
