@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Folders that are built or fetched, not written.
-const NOT_OURS: &[&str] = &[".git", "target", "node_modules", "artifacts", "results"];
+const NOT_OURS: &[&str] = &[".git", "target", "node_modules", "artifacts", "found", "results"];
 /// What every entry of a manifest says.
 const MANIFEST_KEYS: &[&str] = &["file", "sha256", "origin", "licence", "quirk", "used_by"];
 /// The one source a lock file may name.
