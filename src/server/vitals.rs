@@ -83,8 +83,7 @@ impl Sending {
     fn due(&self, limits: &HttpLimits) -> Option<(Instant, Limit)> {
         let (span, limit) = self.bears(limits);
         let stalled = self.stalled.map(|since| (since + span, limit));
-        let span = limits.body_time.max(self.patience.unwrap_or_default());
-        let slow = self.began.map(|since| (since + span, Limit::HttpBodyTime));
+        let slow = self.began.map(|since| (since + limits.body_time, Limit::HttpBodyTime));
         stalled.into_iter().chain(slow).min_by_key(|(due, _)| *due)
     }
 }
@@ -466,8 +465,7 @@ mod tests {
             let vitals = Vitals::new(Clock::mono());
             let request = vitals.begin();
             request.flows(Duration::from_secs(patience), false);
-            let slow = patience.max(60);
-            assert_eq!(due(&vitals), Some((slow, Limit::HttpBodyTime)), "nothing has stood still");
+            assert_eq!(due(&vitals), Some((60, Limit::HttpBodyTime)), "nothing has stood still");
             request.rests(Duration::from_secs(patience));
             assert_eq!(due(&vitals), None);
             vitals.blocked();
