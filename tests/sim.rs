@@ -220,17 +220,23 @@ fn an_undeclared_rate_is_measured() {
     }
 }
 
+/// Whether something moves on a screen: at every third picture or so, always the same ones.
+fn moves() -> impl FnMut() -> bool {
+    let mut n = 0_u64;
+    move || {
+        n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (n >> 33).is_multiple_of(3)
+    }
+}
+
 /// A screen recorder that sends pictures when something moves: gaps of up to 400 ms.
 #[test]
 fn an_irregular_source_keeps_its_times() {
     let source = Source { declared: false, gop: 1_000_000, ..Source::default() };
     let start = epoch();
     let mut sent = source.frames(30, start);
-    let mut n = 0_u64;
-    sent.retain(|one| {
-        n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        one.frame.track == TrackId::AUDIO || one.frame.key || (n >> 33).is_multiple_of(3)
-    });
+    let mut moves = moves();
+    sent.retain(|one| moves() | (one.frame.track == TrackId::AUDIO || one.frame.key));
     let outcome = publish_frames(&source, sent, start, Settings::default());
     outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
     assert!(outcome.notices.contains(&Notice::NoSteadyRate));

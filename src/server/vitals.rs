@@ -494,6 +494,12 @@ mod tests {
         };
         assert_eq!(left(&stalled), Some((1, Limit::HttpWriteStall)));
         assert_eq!(left(&good), Some((10, Limit::HttpWriteStall)));
+        // Hostile case 63: one that is read in crumbs has a minute for all of it.
+        for _ in 0..5 {
+            at(9).await;
+            good.progressed();
+        }
+        assert_eq!(left(&good), Some((6, Limit::HttpBodyTime)));
         stalled.asking().give_up(Limit::HttpWriteStall);
         assert_eq!((stalled.given_up(), good.given_up()), (Some(Limit::HttpWriteStall), None));
         vitals.blocked();

@@ -8,7 +8,7 @@ use rillcast::media::{RingLimits, StreamName, TrackId};
 
 use crate::source::{Source, epoch};
 use crate::watch::{Sample, Watcher};
-use crate::{begin, now_at, publish_frames};
+use crate::{begin, moves, now_at, publish_frames};
 
 /// The widest offsets an FLV tag can carry, in milliseconds.
 const WIDEST: [i64; 4] = [(1 << 23) - 1, -(1 << 23), -40, 1];
@@ -154,11 +154,9 @@ fn an_irregular_source_that_pauses_goes_on_in_time() {
         let source = Source { declared: false, gop: 1_000_000, ..Source::default() };
         let start = epoch();
         let mut sent = source.frames(30, start);
-        let mut n = 0_u64;
+        let mut moves = moves();
         sent.retain(|one| {
-            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let pictures =
-                (n >> 33).is_multiple_of(3) && !(10_000_000..10_000_000 + pause).contains(&one.true_pts);
+            let pictures = moves() && !(10_000_000..10_000_000 + pause).contains(&one.true_pts);
             one.frame.track == TrackId::AUDIO || one.frame.key || pictures
         });
         println!("a pause of {pause} us");
@@ -179,11 +177,11 @@ fn an_epoch_begins_where_the_one_before_it_ended() {
         let source = Source { declared: false, audio_rate: None, gop: 1_000_000, ..Source::default() };
         let start = epoch();
         let mut sent = source.frames(12, start);
-        let mut n = 0_u64;
+        let mut moves = moves();
         sent.retain(|one| {
-            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let moving = moves();
             let silent = (6_000_000..6_000_000 + silence).contains(&one.true_pts);
-            one.frame.key || (n >> 33).is_multiple_of(3) && !silent
+            one.frame.key || moving && !silent
         });
         let jumped = sent.iter_mut().filter(|one| one.true_pts >= 6_000_000 + silence);
         for (n, one) in jumped.enumerate() {
