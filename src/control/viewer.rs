@@ -1,6 +1,5 @@
 //! Viewer: one member of the audience on a connection of its own: the guard that counts it and can be told to close.
 
-use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,16 +81,28 @@ impl Seat {
         let number = usize::from(self.leave.load(Ordering::Acquire));
         Reason::ALL.get(number.checked_sub(1)?).copied()
     }
+}
 
-    fn poll_closed(&self, cx: &Context<'_>) -> Poll<Reason> {
+/// The word to a viewer that it is to go, for whoever drives its connection: also where it stands still.
+#[derive(Debug, Clone)]
+pub struct Notice(Arc<Seat>);
+
+impl Notice {
+    /// Ready when the viewer is to be closed, and why: it is kicked, or shed. One task at a time may wait.
+    pub fn poll(&self, cx: &Context<'_>) -> Poll<Reason> {
         {
-            let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waker = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner);
             if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
                 *waker = Some(cx.waker().clone());
             }
         }
         // After the waker is there, so that no reason falls between.
-        self.closed().map_or(Poll::Pending, Poll::Ready)
+        self.given().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Why the viewer is to be closed, if it is.
+    pub fn given(&self) -> Option<Reason> {
+        self.0.closed()
     }
 }
 
@@ -138,9 +149,9 @@ impl Viewer {
         self.seat.closed().unwrap_or(reason)
     }
 
-    /// Returns when the viewer is to be closed, and why: it is kicked, or shed. One task at a time may wait.
-    pub async fn closed(&self) -> Reason {
-        poll_fn(|cx| self.seat.poll_closed(cx)).await
+    /// Where it is told to go.
+    pub fn notice(&self) -> Notice {
+        Notice(Arc::clone(&self.seat))
     }
 }
 

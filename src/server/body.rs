@@ -172,6 +172,9 @@ impl Tracked {
             Pace::Sliced => request.progressed(),
             Pace::Endless { patience, .. } => request.rests(patience),
         }
+        if let Payload::Live(body) = &body {
+            request.heeds(body.notice());
+        }
         Self { body, request, pace, left: Bytes::new() }
     }
 }

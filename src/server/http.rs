@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task;
 use std::time::Duration;
 
 use axum::Router;
@@ -42,7 +43,7 @@ use super::progressive;
 use super::screen;
 use super::streams::{self, Streams};
 use super::tls::Handshake;
-use super::vitals::Vitals;
+use super::vitals::{Over, Vitals};
 
 /// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
 /// the memory behind it, and it is also how much of a response one flush takes.
@@ -196,11 +197,10 @@ impl HttpDoor {
                 until_due(drained(connection, end, context.drain()), &vitals, limits).await
             }
             Ok(Err(_)) => Ok(None),
-            Err(limit) => Err(limit),
+            Err(over) => Err(over),
         };
-        if let Ok(Some(limit)) | Err(limit) = ended {
-            context.hit(limit, address);
-        }
+        let limit = ended.unwrap_or_else(Over::limit);
+        limit.into_iter().for_each(|limit| context.hit(limit, address));
         let after = after.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(after) = after {
             after.await;
@@ -264,16 +264,16 @@ fn drained<C: Future<Output = Result<(), hyper::Error>>>(
     })
 }
 
-/// Runs `work` until it ends, or until the connection's vitals say which bound it has run into.
+/// Runs `work` until it ends, or until the connection's vitals say why it is over.
 async fn until_due<W: Future + Unpin>(
     work: W,
     vitals: &Vitals,
     limits: &HttpLimits,
-) -> Result<W::Output, Limit> {
-    let look = |now| match vitals.due(limits, now) {
-        Some((due, limit)) if due <= now => {
-            vitals.give_up(limit);
-            Err(limit)
+) -> Result<W::Output, Over> {
+    let look = |cx: &task::Context<'_>, now| match vitals.due(limits, cx, now) {
+        Some((due, over)) if due <= now => {
+            vitals.give_up(over);
+            Err(over)
         }
         due => Ok(Some(due.map_or(now + TICK, |(due, _)| due))),
     };

@@ -47,15 +47,15 @@ async fn run(stream: impl Future<Output = ()>, context: Arc<Context>) {
     let answers = Arc::<OnceLock<_>>::default();
     let stream = pin!(ANSWERS.scope(Arc::clone(&answers), stream));
     let limits = &context.limits.http;
-    let ended = until_over(stream, |now| {
-        let due = answers.get().and_then(|(asking, _)| asking.due(limits));
-        match (due, answers.get()) {
-            (Some((due, limit)), Some((asking, address))) if due <= now => {
-                asking.give_up(limit);
-                context.hit(limit, *address);
-                Err(limit)
+    let ended = until_over(stream, |cx, now| {
+        let Some((asking, address)) = answers.get() else { return Ok(None) };
+        match asking.due(limits, cx, now) {
+            Some((due, over)) if due <= now => {
+                asking.give_up(over);
+                over.limit().into_iter().for_each(|limit| context.hit(limit, *address));
+                Err(over)
             }
-            (due, _) => Ok(due.map(|(due, _)| due)),
+            due => Ok(due.map(|(due, _)| due)),
         }
     });
     // What is left of the stream is dropped, which resets it.

@@ -14,8 +14,10 @@
 //! it sends without a request is bounded ([`Unasked`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
+use crate::control::Notice;
 use crate::media::{HttpLimits, Limit};
 
 use super::clock::Clock;
@@ -23,6 +25,27 @@ use super::unasked::Unasked;
 
 /// First bytes of HTTP/2 with prior knowledge (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// In which one that is told to go may take what is on its way to it, and the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why a connection, or one answer on it, is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// It has run into this bound.
+    Bound(Limit),
+    /// Its viewer was told to go, and stands still.
+    SentAway,
+}
+
+impl Over {
+    /// The bound that it has run into, if it has.
+    pub(super) fn limit(self) -> Option<Limit> {
+        match self {
+            Self::Bound(limit) => Some(limit),
+            Self::SentAway => None,
+        }
+    }
+}
 
 /// The state of one connection, shared by its IO, its service and its response bodies.
 #[derive(Debug)]
@@ -45,8 +68,8 @@ struct State {
     ahead: bool,
     lines: Lines,
     unasked: Unasked,
-    /// By which bound it was given up.
-    given_up: Option<Limit>,
+    /// Why it was given up.
+    given_up: Option<Over>,
 }
 
 /// A request that is being answered.
@@ -55,8 +78,23 @@ struct Asked {
     id: u64,
     /// How the answer's body goes, once it has one.
     body: Option<Sending>,
-    /// By which bound it was given up, alone.
-    given_up: Option<Limit>,
+    /// Where its viewer is told to go, and since when it is known that it was.
+    notice: Option<(Notice, Option<Instant>)>,
+    /// Why it was given up, alone.
+    given_up: Option<Over>,
+}
+
+impl Asked {
+    /// When it must be given up unless something happens, and why, seen at `now`. Woken is also who it tells to go.
+    fn due(&mut self, limits: &HttpLimits, cx: &Context<'_>, now: Instant) -> Option<(Instant, Over)> {
+        let bound = self.body.and_then(|body| body.due(limits));
+        let bound = bound.map(|(due, limit)| (due, Over::Bound(limit)));
+        let told = self.notice.as_mut().and_then(|(notice, since)| {
+            let told = notice.poll(cx).is_ready();
+            told.then(|| (*since.get_or_insert(now) + FAREWELL, Over::SentAway))
+        });
+        bound.into_iter().chain(told).min_by_key(|(due, _)| *due)
+    }
 }
 
 /// A response body.
@@ -126,11 +164,14 @@ impl Vitals {
         (state.phase, state.blocked) = (Phase::Head(now), None);
     }
 
-    /// When the connection must be given up unless something happens, and by which bound, seen at `now`.
-    pub(super) fn due(&self, limits: &HttpLimits, now: Instant) -> Option<(Instant, Limit)> {
+    /// When the connection must be given up unless something happens, and why, seen at `now` by the task of `cx`, which is
+    /// woken when its viewer is told to go.
+    pub(super) fn due(&self, limits: &HttpLimits, cx: &Context<'_>, now: Instant) -> Option<(Instant, Over)> {
         let mut state = self.state();
-        if state.protocol == Protocol::Http2 && state.unasked.over(limits.h2_unasked, now) {
-            return Some((now, Limit::HttpH2Unasked));
+        // In HTTP/2 each answer is given up alone (`streams`).
+        let alone = state.protocol == Protocol::Http2;
+        if alone && state.unasked.over(limits.h2_unasked, now) {
+            return Some((now, Over::Bound(Limit::HttpH2Unasked)));
         }
         let phase = match state.phase {
             Phase::Idle(since) => Some((since + limits.idle, Limit::HttpIdle)),
@@ -144,10 +185,11 @@ impl Vitals {
             let (span, limit) = bound().unwrap_or((limits.write_stall, Limit::HttpWriteStall));
             (since + span, limit)
         });
-        // In HTTP/2 each is given up alone (`streams`).
-        let alone = state.protocol == Protocol::Http2;
-        let bodies = bodies().filter(|_| !alone).filter_map(|body| body.due(limits));
-        phase.into_iter().chain(blocked).chain(bodies).min_by_key(|(due, _)| *due)
+        let own = phase.into_iter().chain(blocked).map(|(due, limit)| (due, Over::Bound(limit)));
+        let own = own.min_by_key(|(due, _)| *due);
+        let answers = state.requests.iter_mut().filter(|_| !alone);
+        let answers = answers.filter_map(|asked| asked.due(limits, cx, now));
+        own.into_iter().chain(answers).min_by_key(|(due, _)| *due)
     }
 
     /// Bytes came in.
@@ -191,9 +233,9 @@ impl Vitals {
         self.state().blocked.get_or_insert_with(Clock::mono);
     }
 
-    /// It is given up for `limit`: its requests are told.
-    pub(super) fn give_up(&self, limit: Limit) {
-        self.state().given_up = Some(limit);
+    /// It is given up: its requests are told why.
+    pub(super) fn give_up(&self, over: Over) {
+        self.state().given_up = Some(over);
     }
 
     /// A request head is complete; until what is returned is dropped, it is being answered.
@@ -204,7 +246,7 @@ impl Vitals {
         state.unasked.asked();
         let id = state.next;
         state.next = id.wrapping_add(1);
-        state.requests.push(Asked { id, body: None, given_up: None });
+        state.requests.push(Asked { id, body: None, notice: None, given_up: None });
         InFlight(Asking { vitals: self.clone(), id })
     }
 
@@ -260,14 +302,14 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// When its answer must be given up unless something happens, and by which bound.
-    pub(super) fn due(&self, limits: &HttpLimits) -> Option<(Instant, Limit)> {
-        self.asked(|asked| asked.body?.due(limits)).flatten()
+    /// When its answer must be given up unless something happens, and why, as [`Vitals::due`].
+    pub(super) fn due(&self, limits: &HttpLimits, cx: &Context<'_>, now: Instant) -> Option<(Instant, Over)> {
+        self.asked(|asked| asked.due(limits, cx, now)).flatten()
     }
 
-    /// It is given up for `limit`, alone.
-    pub(super) fn give_up(&self, limit: Limit) {
-        self.asked(|asked| asked.given_up = Some(limit));
+    /// It is given up, alone.
+    pub(super) fn give_up(&self, over: Over) {
+        self.asked(|asked| asked.given_up = Some(over));
     }
 
     fn asked<T>(&self, look: impl FnOnce(&mut Asked) -> T) -> Option<T> {
@@ -288,7 +330,12 @@ impl InFlight {
     /// By which bound it was given up, alone or with its connection.
     pub(super) fn given_up(&self) -> Option<Limit> {
         let alone = self.0.asked(|asked| asked.given_up).flatten();
-        alone.or_else(|| self.0.vitals.state().given_up)
+        alone.or_else(|| self.0.vitals.state().given_up).and_then(Over::limit)
+    }
+
+    /// Its viewer is told to go by `notice`.
+    pub(super) fn heeds(&self, notice: Notice) {
+        self.0.asked(|asked| asked.notice = Some((notice, None)));
     }
 
     /// There is an answer, and its body is asked for at once.
@@ -354,186 +401,4 @@ fn sniff(seen: usize, bytes: &[u8]) -> Protocol {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> impl std::future::Future<Output = ()> {
-        tokio::time::advance(Duration::from_secs(seconds))
-    }
-
-    fn due(vitals: &Vitals) -> Option<(u64, Limit)> {
-        let (due, limit) = vitals.due(&HttpLimits::default(), Clock::mono())?;
-        Some((due.saturating_duration_since(Clock::mono()).as_secs(), limit))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_head_is_due_five_seconds_after_accept_however_it_drips() {
-        let vitals = Vitals::new(Clock::mono());
-        for left in [5, 3, 1] {
-            assert_eq!(due(&vitals), Some((left, Limit::HttpHeadTime)));
-            vitals.received(b"G");
-            at(2).await;
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_kept_alive_connection_may_idle_for_a_minute_but_a_head_may_not() {
-        let vitals = Vitals::new(Clock::mono());
-        vitals.received(b"GET / HTTP/1.1\r\n\r\n");
-        let request = vitals.begin();
-        assert_eq!(due(&vitals), None, "a request may be held");
-        at(20).await;
-        drop(request);
-        assert_eq!(due(&vitals), Some((60, Limit::HttpIdle)));
-        at(59).await;
-        vitals.received(b"G");
-        assert_eq!(due(&vitals), Some((5, Limit::HttpHeadTime)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn part_of_a_pipelined_head_does_not_earn_a_minute() {
-        let vitals = Vitals::new(Clock::mono());
-        let request = vitals.begin();
-        vitals.received(b"GET /next");
-        drop(request);
-        assert_eq!(due(&vitals), Some((5, Limit::HttpHeadTime)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn lines_end_in_both_characters_wherever_reads_cut_them() {
-        for (pieces, bare) in [
-            (&["GET / HTTP/1.1\r\nHost: t\r\n\r\n"][..], false),
-            (&["GET / HTTP/1.1\r", "\nHost: t\r\n", "\r", "\n"], false),
-            (&["GET / HTTP/1.1\n", "Host: t\r\n\r\n"], true),
-            (&["GET / HTTP/1.1\r\nHost: t", "\n\r\n"], true),
-            (&["GET / HTTP/1.1\r\nHost: t\r\n", "\n"], true),
-            (&["\n"], true),
-        ] {
-            let vitals = Vitals::new(Clock::mono());
-            pieces.iter().for_each(|piece| vitals.received(piece.as_bytes()));
-            assert_eq!(vitals.ends_lines_badly(false), bare, "{pieces:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn lines_of_a_body_end_as_they_like() {
-        let vitals = Vitals::new(Clock::mono());
-        vitals.received(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\n{\n}\n");
-        assert!(!vitals.ends_lines_badly(true));
-        let vitals = Vitals::new(Clock::mono());
-        vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n");
-        assert!(!vitals.ends_lines_badly(false));
-        vitals.received(b"POST / HTTP/1.1\nHost: t\r\nContent-Length: 4\r\n\r\n{\n}\n");
-        assert!(vitals.ends_lines_badly(true), "a later head is held to it too");
-        let vitals = Vitals::new(Clock::mono());
-        vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\nHost: t\r\n\r\n");
-        assert!(vitals.ends_lines_badly(false), "and so is what comes with it");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_response_nobody_reads_is_due_in_ten_seconds() {
-        let vitals = Vitals::new(Clock::mono());
-        let request = vitals.begin();
-        request.progressed();
-        vitals.blocked();
-        at(4).await;
-        vitals.blocked();
-        request.progressed();
-        assert_eq!(due(&vitals), Some((6, Limit::HttpWriteStall)), "asking again is no progress");
-        vitals.progressed(1);
-        assert_eq!(due(&vitals), Some((10, Limit::HttpWriteStall)));
-        drop(request);
-        assert_eq!(due(&vitals), Some((60, Limit::HttpIdle)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_response_asked_for_at_once_is_only_late_when_a_write_is() {
-        let vitals = Vitals::new(Clock::mono());
-        let request = vitals.begin();
-        request.answered();
-        at(20).await;
-        assert_eq!(due(&vitals), Some((40, Limit::HttpBodyTime)));
-        vitals.blocked();
-        at(4).await;
-        assert_eq!(due(&vitals), Some((6, Limit::HttpWriteStall)));
-        drop(request);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_with_a_patience_of_its_own_is_held_to_that_and_counted_so() {
-        for patience in [6, 120] {
-            let vitals = Vitals::new(Clock::mono());
-            let request = vitals.begin();
-            request.flows(Duration::from_secs(patience), false);
-            assert_eq!(due(&vitals), Some((60, Limit::HttpBodyTime)), "nothing has stood still");
-            request.rests(Duration::from_secs(patience));
-            assert_eq!(due(&vitals), None);
-            vitals.blocked();
-            assert_eq!(due(&vitals), Some((patience, Limit::RingBlocked)));
-            let whole = vitals.begin();
-            whole.progressed();
-            let closest = if patience < 10 { (6, Limit::RingBlocked) } else { (10, Limit::HttpWriteStall) };
-            assert_eq!(due(&vitals), Some(closest), "beside a response with an end");
-            drop(request);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_response_of_http2_is_due_alone_and_its_connection_only_with_its_writes() {
-        let vitals = Vitals::new(Clock::mono());
-        vitals.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        let (stalled, good) = (vitals.begin(), vitals.begin());
-        stalled.progressed();
-        good.progressed();
-        at(9).await;
-        good.progressed();
-        assert_eq!(due(&vitals), None);
-        let left = |request: &InFlight| {
-            let (due, limit) = request.asking().due(&HttpLimits::default())?;
-            Some((due.saturating_duration_since(Clock::mono()).as_secs(), limit))
-        };
-        assert_eq!(left(&stalled), Some((1, Limit::HttpWriteStall)));
-        assert_eq!(left(&good), Some((10, Limit::HttpWriteStall)));
-        // Hostile case 63: one that is read in crumbs has a minute for all of it.
-        for _ in 0..5 {
-            at(9).await;
-            good.progressed();
-        }
-        assert_eq!(left(&good), Some((6, Limit::HttpBodyTime)));
-        stalled.asking().give_up(Limit::HttpWriteStall);
-        assert_eq!((stalled.given_up(), good.given_up()), (Some(Limit::HttpWriteStall), None));
-        vitals.blocked();
-        assert_eq!(due(&vitals), Some((10, Limit::HttpWriteStall)));
-        vitals.give_up(Limit::HttpWriteStall);
-        assert_eq!(good.given_up(), Some(Limit::HttpWriteStall));
-    }
-
-    /// Hostile case 63.
-    #[tokio::test(start_paused = true)]
-    async fn a_response_that_is_read_in_crumbs_is_due_in_a_minute() {
-        let vitals = Vitals::new(Clock::mono());
-        let request = vitals.begin();
-        for _ in 0..11 {
-            request.progressed();
-            at(5).await;
-        }
-        request.progressed();
-        assert_eq!(due(&vitals), Some((5, Limit::HttpBodyTime)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn http2_is_idle_whatever_frames_it_sends() {
-        let vitals = Vitals::new(Clock::mono());
-        vitals.received(&PREFACE[..10]);
-        assert_eq!(due(&vitals), Some((5, Limit::HttpHeadTime)));
-        vitals.received(&PREFACE[10..]);
-        at(1).await;
-        vitals.received(b"\0\0\x08\x06\0\0\0\0\0pingping");
-        assert_eq!(due(&vitals), Some((59, Limit::HttpIdle)));
-        let (a, b) = (vitals.begin(), vitals.begin());
-        drop(a);
-        assert_eq!(due(&vitals), None);
-        drop(b);
-        assert_eq!(due(&vitals), Some((60, Limit::HttpIdle)));
-    }
-}
+mod tests;

@@ -35,6 +35,7 @@ async fn as_memory_runs_out_the_slowest_readers_go_and_encoders_stay() {
     let bounds = [
         ("RILLCAST__LIMITS__MEMORY", "64MiB"),
         ("RILLCAST__LIMITS__RING__BLOCKED", "5m"),
+        ("RILLCAST__LIMITS__HTTP__BODY_TIME", "5m"),
         ("RILLCAST__LIMITS__RING__HISTORY", "30s"),
         ("RILLCAST__LIVE__WINDOW", "5m"),
     ];

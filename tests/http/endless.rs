@@ -1,26 +1,21 @@
 //! Readers of endless files that stall, are sent away, or are there when the server stops: what they get is whole, and
 //! why they ended is told.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::Method;
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::film::{begins_anew_after_holes, pictures, read_for};
-use crate::rig::{Encoder, Server, get, metric, playable, request, settings};
+use crate::rig::{Encoder, Server, get, metric, narrow, playable, request, settings, until_counted};
 use crate::transports::{Player, Transport};
 
 /// A reader with little room in its socket, which has asked for `path` and read nothing.
-async fn stalled(server: &Server, path: &str) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(8 * 1024).unwrap();
-    socket.connect(&server.at.http.into()).unwrap();
-    socket.set_nonblocking(true).unwrap();
-    let mut stream = TcpStream::from_std(socket.into()).unwrap();
+pub(crate) async fn stalled(server: &Server, path: &str) -> TcpStream {
+    let mut stream = narrow(server.at.http).await;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).await.unwrap();
     stream
 }
@@ -48,14 +43,6 @@ async fn unchunked(stream: &mut TcpStream, time: Duration) -> (Bytes, Option<boo
         rest = chunk.get(size + 2..).unwrap_or_default();
     }
     (body.freeze(), closed.then_some(false))
-}
-
-async fn until_counted(server: &Server, name: &str, count: u64) {
-    let began = Instant::now();
-    while metric(server, name).await != Some(count) {
-        assert!(began.elapsed() < Duration::from_secs(20), "{name} is {:?}", metric(server, name).await);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// Hostile case 64: one that stops reading for longer than the past that is kept, and then reads on.

@@ -19,7 +19,7 @@ async fn connect(server: &Server) -> SendRequest<Empty<Bytes>> {
     sender
 }
 
-async fn ask(sender: &SendRequest<Empty<Bytes>>, path: &str) -> hyper::Result<Response<Incoming>> {
+pub(crate) async fn ask(sender: &SendRequest<Empty<Bytes>>, path: &str) -> hyper::Result<Response<Incoming>> {
     let request = Request::get(format!("http://test{path}")).body(Empty::new()).unwrap();
     sender.clone().send_request(request).await
 }
@@ -85,7 +85,7 @@ async fn oversized_heads_are_refused_and_the_connection_goes_on() {
 }
 
 /// A connection on which a stream may bring so many bytes before its window is opened again.
-async fn with_window(server: &Server, bytes: u32) -> (SendRequest<Empty<Bytes>>, JoinHandle<()>) {
+pub(crate) async fn with_window(server: &Server, bytes: u32) -> (SendRequest<Empty<Bytes>>, JoinHandle<()>) {
     let stream = TcpStream::connect(server.at.http).await.unwrap();
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(bytes).initial_connection_window_size(1 << 20);
@@ -94,8 +94,13 @@ async fn with_window(server: &Server, bytes: u32) -> (SendRequest<Empty<Bytes>>,
 }
 
 /// Reads nothing of `body` until it must be over, and then how it ended.
-async fn neglect(mut body: Incoming) -> hyper::Error {
+async fn neglect(body: Incoming) -> hyper::Error {
     tokio::time::sleep(Duration::from_secs(2)).await;
+    neglected(body).await
+}
+
+/// How a body ended that was not read for long.
+pub(crate) async fn neglected(mut body: Incoming) -> hyper::Error {
     let error = async {
         loop {
             if let Err(error) = body.frame().await.expect("it is not over") {

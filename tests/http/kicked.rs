@@ -6,11 +6,17 @@ use hyper::Method;
 use rillcast::flv::TagKind;
 use serde_json::Value;
 
+use crate::endless::stalled;
 use crate::film::{begins_anew_after_holes, pictures, read_for};
-use crate::rig::{Encoder, Server, get, metric, playable, request, settings};
+use crate::h2::{ask, neglected, with_window};
+use crate::rig::{Encoder, Server, get, metric, narrow, playable, request, settings, until_counted};
 use crate::rtmp_player::{Heard, Player as RtmpPlayer};
 use crate::tls_rig::{BOTH, client, secure, tunnel};
 use crate::transports::{Player, Transport};
+use crate::websocket::open_on;
+
+/// Longer than the test.
+const FAR: Duration = Duration::from_secs(300);
 
 async fn document(server: &Server, path: &str) -> Value {
     let (head, body) = get(server.at.admin, path, "").await;
@@ -69,6 +75,64 @@ async fn a_reader_and_a_player_who_are_sent_away_are_closed_and_the_history_says
         assert_eq!(metric(&server, &closed).await, Some(1), "{protocol}");
     }
     assert_eq!(metric(&server, "rillcast_viewer_kicks_total").await, Some(2));
+    encoder.stop().await;
+    server.stop().await;
+}
+
+/// Waits until nothing has been sent to any of so many viewers for a while; who they are.
+async fn until_still(server: &Server, count: usize) -> Vec<Value> {
+    let (began, mut before) = (Instant::now(), Vec::new());
+    loop {
+        let listing = document(server, "/api/v1/viewers?stream=cam").await;
+        let all = listing["viewers"].as_array().unwrap().iter();
+        let all: Vec<_> = all.filter(|viewer| viewer["counted_by"] == "connection").cloned().collect();
+        let sent: Vec<_> = all.iter().map(|viewer| viewer["bytes_sent"].clone()).collect();
+        if sent == before && sent.len() == count {
+            return all;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{listing:#}");
+        before = sent;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+    }
+}
+
+/// A connection that stands still does not come for more, and hears of nothing by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_who_stand_still_are_sent_away_as_soon_as_others() {
+    let mut settings = settings();
+    (settings.limits.ring.blocked, settings.limits.http.write_stall) = (FAR, FAR);
+    settings.limits.http.body_time = FAR;
+    let server = Server::start(settings).await;
+    let encoder = Encoder::start(&server, "cam");
+    playable(&server, "cam").await;
+    let _http1 = stalled(&server, "/live/cam.ts").await;
+    let (sender, connection) = with_window(&server, 16_384).await;
+    let http2 = ask(&sender, "/live/cam.mp4").await.unwrap().into_body();
+    let _web_socket = open_on(narrow(server.at.http).await, &server, "/live/cam.flv").await;
+    let mut rtmp = RtmpPlayer::join(server.at.rtmp, "cam").await;
+
+    for viewer in until_still(&server, 4).await {
+        let path = format!("/api/v1/viewers/{}/kick", viewer["id"].as_str().unwrap());
+        let (head, _) = request(server.at.admin, "POST", &path, "").await;
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+    }
+    let kicked = Instant::now();
+    for protocol in ["Ts", "Mp4", "WebSocket", "Rtmp"] {
+        let closed = format!("rillcast_readers_closed_total{{protocol=\"{protocol}\",reason=\"kicked\"}}");
+        until_counted(&server, &closed, 1).await;
+    }
+    assert!(kicked.elapsed() < Duration::from_secs(8), "{:?}", kicked.elapsed());
+    until_counted(&server, "rillcast_viewers{protocol=\"Rtmp\"}", 0).await;
+    for limit in ["ring.blocked", "http.write_stall", "http.body_time"] {
+        let hits = format!("rillcast_limit_hits_total{{limit=\"{limit}\"}}");
+        assert_eq!(metric(&server, &hits).await.unwrap_or(0), 0, "{limit} has nothing to do with it");
+    }
+    // What others have on the same connection goes on.
+    let error = neglected(http2).await;
+    assert!(format!("{error:?}").contains("Reset("), "{error:?}");
+    assert_eq!(ask(&sender, "/livez").await.unwrap().status(), 200);
+    assert!(!connection.is_finished());
+    rtmp.hears_out().await;
     encoder.stop().await;
     server.stop().await;
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rillcast::control::Settings;
 use rillcast::server::{Addresses, House, publish};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -73,6 +73,13 @@ pub(crate) async fn hear(socket: &mut TcpStream, quiet: Duration) -> (String, bo
             Ok(Ok(n)) => heard.extend_from_slice(&buffer[..n]),
         }
     }
+}
+
+/// A connection with little room for what is not read.
+pub(crate) async fn narrow(at: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(8 * 1024).unwrap();
+    socket.connect(at).await.unwrap()
 }
 
 /// One GET on a connection of its own: status line and headers, and the body.
@@ -171,4 +178,13 @@ pub(crate) async fn metric(server: &Server, name: &str) -> Option<u64> {
     let (_, metrics) = get(server.at.admin, "/metrics", "").await;
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     line.parse().ok()
+}
+
+/// Waits until the number behind `name` in the metrics is `count`.
+pub(crate) async fn until_counted(server: &Server, name: &str, count: u64) {
+    let began = Instant::now();
+    while metric(server, name).await != Some(count) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{name} is {:?}", metric(server, name).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -15,10 +15,14 @@ use crate::film::{begins_anew_after_holes, pictures};
 use crate::rig::{Encoder, Server, metric, playable, settings};
 use crate::transports::{Player, Transport};
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 async fn open(server: &Server, path: &str) -> Socket {
-    let stream = TcpStream::connect(server.at.http).await.unwrap();
+    open_on(TcpStream::connect(server.at.http).await.unwrap(), server, path).await
+}
+
+/// The same on a connection that there is.
+pub(crate) async fn open_on(stream: TcpStream, server: &Server, path: &str) -> Socket {
     let url = format!("ws://{}{path}", server.at.http);
     let (socket, response) = tokio_tungstenite::client_async(url, stream).await.unwrap();
     assert_eq!(response.status(), 101);

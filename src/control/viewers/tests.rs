@@ -2,14 +2,22 @@
 #![allow(clippy::disallowed_methods, reason = "tests need some instant to count from")]
 
 use std::net::IpAddr;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use super::*;
 use crate::live::Lag;
 use crate::media::WallTime;
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 fn now() -> Now {
     Now { mono: Instant::now(), wall: WallTime { unix_micros: 1_700_000_000_000_000 } }
@@ -107,18 +115,18 @@ fn a_connection_is_told_that_it_is_kicked_and_cannot_come_straight_back() {
     let request = ViewerRequest { protocol: Protocol::Flv, ..ask(&cam, [192, 0, 2, 1], None) };
     let mut viewer = book.admit(&request, now).unwrap();
     viewer.sent(1_000, now);
-    let mut cx = Context::from_waker(Waker::noop());
-    {
-        let mut closed = pin!(viewer.closed());
-        assert_eq!(closed.as_mut().poll(&mut cx), Poll::Pending);
-        let listed = book.list(Some(&cam), now).viewers.remove(0);
-        assert_eq!(
-            (listed.protocol, listed.bytes_sent, listed.id.to_string()),
-            ("flv", Some(1_000), viewer.id())
-        );
-        assert!(book.kick(&listed.id.to_string(), now));
-        assert_eq!(closed.as_mut().poll(&mut cx), Poll::Ready(Reason::Kicked));
-    }
+    let (woken, notice) = (Arc::new(Woken::default()), viewer.notice());
+    let waker = Waker::from(Arc::clone(&woken));
+    let cx = Context::from_waker(&waker);
+    assert_eq!((notice.poll(&cx), notice.given()), (Poll::Pending, None));
+    let listed = book.list(Some(&cam), now).viewers.remove(0);
+    assert_eq!(
+        (listed.protocol, listed.bytes_sent, listed.id.to_string()),
+        ("flv", Some(1_000), viewer.id())
+    );
+    assert!(book.kick(&listed.id.to_string(), now));
+    assert!(woken.0.load(Ordering::Relaxed), "who drives it is woken");
+    assert_eq!((notice.poll(&cx), notice.given()), (Poll::Ready(Reason::Kicked), Some(Reason::Kicked)));
     assert_eq!(viewer.close(Reason::ClientClosed, now), Reason::Kicked, "the first reason wins");
     drop(viewer);
     assert_eq!(book.crowd(&cam).total(), 0);
@@ -178,9 +186,7 @@ fn the_slowest_connections_are_shed_first_and_those_that_keep_up_never() {
         viewer.lagged(Lag { bytes, ..Lag::default() });
     }
     assert_eq!(book.shed(now), 2);
-    let mut cx = Context::from_waker(Waker::noop());
-    let told: Vec<_> =
-        viewers.iter().take(4).map(|viewer| pin!(viewer.closed()).poll(&mut cx).is_ready()).collect();
+    let told: Vec<_> = viewers.iter().take(4).map(|viewer| viewer.notice().given().is_some()).collect();
     assert_eq!(told, [false, true, true, false]);
 }
 
@@ -198,11 +204,7 @@ fn who_stands_still_is_shed_and_who_waits_for_more_is_not() {
     viewers[2].sent(1_000, later);
     let later = Now { mono: start.mono + Duration::from_millis(2_500), ..start };
     assert_eq!(book.shed(later), 1);
-    let mut cx = Context::from_waker(Waker::noop());
-    assert!(
-        pin!(viewers[0].closed()).poll(&mut cx).is_ready(),
-        "it has not come back from what it was given"
-    );
+    assert!(viewers[0].notice().given().is_some(), "it has not come back from what it was given");
 }
 
 #[test]

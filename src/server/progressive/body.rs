@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
+use crate::control::Notice;
 use crate::live::Reason;
 use crate::media::Limit;
 
@@ -32,6 +33,11 @@ impl LiveBody {
     /// For how long it may stand still.
     pub(in crate::server) fn patience(&self) -> Duration {
         self.reader.patience()
+    }
+
+    /// Where its viewer is told to go.
+    pub(in crate::server) fn notice(&self) -> Notice {
+        self.reader.notice().clone()
     }
 
     /// What it is on is given up, by the bound of its `limit`.

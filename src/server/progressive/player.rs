@@ -184,9 +184,11 @@ impl<'a> Player<'a> {
                     Err(error) => return error.into(),
                 },
                 taken = poll_fn(|cx| match &mut self.reader {
-                    Some(reader) => take(reader, &self.codecs, &mut batch, cx),
+                    Some(reader) if idle => take(reader, &self.codecs, &mut batch, cx),
+                    // What is queued may stand still for long.
+                    Some(reader) => reader.notice().poll(cx).map(|reason| Err(Some(reason))),
                     None => Poll::Pending,
-                }), if idle => match taken {
+                }) => match taken {
                     Ok(()) => {
                         mem::swap(&mut self.queue, &mut batch);
                         self.fill();

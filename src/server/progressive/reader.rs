@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::base::Rope;
-use crate::control::{Protocol, Viewer};
+use crate::control::{Notice, Protocol, Viewer};
 use crate::live::{Reason, Subscriber, Taken};
 use crate::media::{Limit, StreamName};
 use crate::progressive::{Chunk, Head};
@@ -30,6 +30,7 @@ pub(super) struct Reader {
     /// Whether something was missed before what is taken next.
     skipped: bool,
     viewer: Viewer,
+    notice: Notice,
     stream: StreamName,
     protocol: Protocol,
     bytes: u64,
@@ -54,6 +55,7 @@ impl Reader {
             room: Vec::new(),
             head: None,
             skipped: false,
+            notice: viewer.notice(),
             viewer,
             stream,
             protocol,
@@ -88,7 +90,7 @@ impl Reader {
     /// Ready once there is something to come next. Else why there is nothing more.
     pub(super) fn poll_fill(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Reason>> {
         while self.taken.is_empty() {
-            if let Poll::Ready(reason) = std::pin::pin!(self.viewer.closed()).poll(cx) {
+            if let Poll::Ready(reason) = self.notice.poll(cx) {
                 self.chunks.close(reason);
             }
             match self.chunks.take(Clock::mono(), MOST, &mut self.room) {
@@ -129,6 +131,11 @@ impl Reader {
         self.context.hit(Limit::RingBlocked, &self.stream);
     }
 
+    /// Where it is told to go. It hears of that by itself when it comes for more; one that stands still does not come.
+    pub(super) fn notice(&self) -> &Notice {
+        &self.notice
+    }
+
     /// For how long a write to it may stand still.
     pub(super) fn patience(&self) -> std::time::Duration {
         self.chunks.patience()
@@ -140,7 +147,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let serving = self.context.phase() == Phase::Serving;
         let gone = if serving { Reason::ClientClosed } else { Reason::Shutdown };
-        let reason = self.chunks.close(gone);
+        let reason = self.chunks.close(self.notice.given().unwrap_or(gone));
         let (lag, now) = (self.chunks.lag(), Clock::now());
         self.viewer.lagged(lag);
         self.viewer.close(reason, now);

@@ -138,10 +138,15 @@ async fn play(socket: &mut WebSocketStream<TokioIo<Upgraded>>, reader: &mut Read
                 None => socket.flush().await,
             }
         };
-        match tokio::time::timeout(patience, sent).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Reason::ClientClosed,
-            Err(_) => return Reason::WriteTimeout,
+        tokio::select! {
+            biased;
+            sent = tokio::time::timeout(patience, sent) => match sent {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Reason::ClientClosed,
+                Err(_) => return Reason::WriteTimeout,
+            },
+            // What it has been given stands in the socket, whole, before the farewell.
+            reason = poll_fn(|cx| reader.notice().poll(cx)) => return reason,
         }
     }
 }
