@@ -21,7 +21,7 @@ use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 use tower::util::Oneshot;
@@ -42,7 +42,7 @@ use super::playback::{self, Turn, Waiting};
 use super::progressive;
 use super::screen;
 use super::streams::{self, Streams};
-use super::tls::Handshake;
+use super::tls::{Handshake, Knock};
 use super::vitals::{Over, Vitals};
 
 /// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
@@ -135,14 +135,14 @@ impl HttpDoor {
     }
 
     /// Shakes hands where that is asked for, and begins the conversation.
-    async fn greet(&self, stream: TcpStream, address: IpAddr) {
+    pub(super) async fn greet(&self, stream: impl Knock + 'static, address: IpAddr) {
         let Some(tls) = &self.tls else { return self.welcome(stream, address).await };
         // On the heap: others need not carry room for it.
         Box::pin(self.shake(tls, stream, Peer::new(address, Vitals::new(Clock::mono())))).await;
     }
 
     /// Begins the conversation on any plain connection.
-    pub(super) async fn welcome<S>(&self, stream: S, address: IpAddr)
+    async fn welcome<S>(&self, stream: S, address: IpAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -151,7 +151,7 @@ impl HttpDoor {
         self.converse(stream, Peer::new(address, vitals)).await;
     }
 
-    async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer) {
+    async fn shake(&self, tls: &Handshake, stream: impl Knock + 'static, peer: Peer) {
         let mut drain = self.context.drain();
         let metered = |stream| Metered::new(stream, peer.vitals.clone());
         let shaken = tokio::select! {

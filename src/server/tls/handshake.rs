@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -18,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 use crate::control::Metrics;
 use crate::media::{Limit, TlsLimits};
 
-use super::{Keeper, TlsError};
+use super::{Keeper, Knock, TlsError};
 use crate::server::admission::Admission;
 use crate::server::clock::Clock;
 
@@ -93,11 +92,11 @@ impl Doors {
 impl Handshake {
     /// Shakes hands with `peer` on `stream`, which `wrap` may put something around first. `None` when there is
     /// nobody to talk to; then the socket is closed and the reason counted.
-    pub(in crate::server) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(in crate::server) async fn shake<K: Knock, S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: TcpStream,
+        stream: K,
         peer: IpAddr,
-        wrap: impl FnOnce(TcpStream) -> S,
+        wrap: impl FnOnce(K) -> S,
         metrics: &Metrics,
     ) -> Option<TlsStream<S>> {
         let hit = |limit| metrics.limit(limit, peer, Clock::mono());
@@ -122,20 +121,16 @@ impl Handshake {
         None
     }
 
-    async fn attempt<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn attempt<K: Knock, S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        mut stream: TcpStream,
+        mut stream: K,
         peer: IpAddr,
-        wrap: impl FnOnce(TcpStream) -> S,
+        wrap: impl FnOnce(K) -> S,
         crowded: impl FnOnce(),
     ) -> Result<TlsStream<S>, Refused> {
         let _place = self.gate.places.admit(peer).map_err(|_| Refused::Crowded)?;
         // Who says nothing takes no slot.
-        let mut first = [0];
-        if stream.peek(&mut first).await? == 0 {
-            return Err(Refused::Gone);
-        }
-        let [first] = first;
+        let Some(first) = stream.first().await? else { return Err(Refused::Gone) };
         if first != HANDSHAKE_RECORD {
             if first.is_ascii_uppercase() && !self.plain.is_empty() {
                 let _ = timeout(FAREWELL, farewell(&mut stream, self.plain)).await;
@@ -155,7 +150,7 @@ impl Handshake {
 }
 
 /// Says `words` and lets the peer read them: closing with its bytes unread would reset the connection.
-async fn farewell(stream: &mut TcpStream, words: &[u8]) -> io::Result<()> {
+async fn farewell(stream: &mut impl Knock, words: &[u8]) -> io::Result<()> {
     stream.write_all(words).await?;
     stream.shutdown().await?;
     let mut sink = [0; 1024];
