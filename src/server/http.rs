@@ -29,12 +29,13 @@ use tower::util::Oneshot;
 use crate::media::{HttpLimits, Limit};
 
 use super::admission::{Admission, Full};
-use super::body::{Pace, Payload, Tracked};
+use super::body::{H2_SLICE, Pace, Payload, Tracked};
 use super::clock::Clock;
 use super::contain::One;
 use super::context::{Context, Drain};
 use super::due::until_over;
 use super::h2_limits::limit_of;
+use super::held::H2_TABLE;
 use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::obs;
@@ -352,6 +353,8 @@ fn builders(context: &Arc<Context>) -> (http1::Builder, http2::Builder<Streams>)
         .max_send_buf_size(limits.h2_send_buffer)
         .max_pending_accept_reset_streams(limits.h2_pending_resets)
         .max_local_error_reset_streams(H2_LOCAL_RESETS)
+        .max_frame_size(H2_SLICE as u32)
+        .header_table_size(H2_TABLE)
         .initial_stream_window_size(H2_WINDOW)
         .initial_connection_window_size(H2_WINDOW)
         .adaptive_window(false)

@@ -24,7 +24,7 @@ use crate::server::clock::Clock;
 /// First byte of every TLS connection: the type of a handshake record (RFC 8446 §5.1).
 const HANDSHAKE_RECORD: u8 = 22;
 /// Encrypted bytes a connection may have waiting for its socket: two records.
-const SEND_BUFFER: usize = 32 * 1024;
+pub(in crate::server) const SEND_BUFFER: usize = 32 * 1024;
 /// What a browser shows to somebody who typed `http://` before the port of HTTPS.
 const SAY_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 44\r\n\r\n\

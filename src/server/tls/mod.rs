@@ -15,7 +15,7 @@ mod self_signed;
 mod trust;
 
 pub use self::error::TlsError;
-pub(super) use self::handshake::{Doors, Handshake};
+pub(super) use self::handshake::{Doors, Handshake, SEND_BUFFER};
 pub use self::identity::{Identity, identity};
 pub(super) use self::keeper::Keeper;
 pub(super) use self::knock::{Ahead, Knock};
