@@ -190,9 +190,9 @@ mod tests {
         let conversation = mib(9 + 8) + ((64 + 16 + 4 + 32 + 12) << 10);
         assert_eq!(ceiling.per_publish, rendition + conversation);
         // 84 streams; the largest of what a connection has is what 108 entries of its table keep.
-        let stream = (64 + 16 + 16 + 16 + 16 + 4) << 10;
+        let stream = (64 + 16 + 16 + 32 + 16 + 8) << 10;
         let frame = 2 * (16_384 + 9);
-        let buffers = ((4 + 32 + 64 + 16 + 8 + 50 * 4 + 7 * 256) << 10) + (108 + 2) * frame;
+        let buffers = ((4 + 32 + 64 + 16 + 8 + 50 * 8 + 7 * 256) << 10) + (108 + 2) * frame;
         assert_eq!(ceiling.per_viewer, 84 * stream + buffers + (12 << 10));
         assert_eq!(ceiling.total(), ceiling.base + 2 * ceiling.per_publish + 10 * ceiling.per_viewer);
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;

@@ -26,7 +26,7 @@ const H2_WRITE: usize = 16 * 1024;
 /// h2's buffer for strings in Huffman's code, which grows to twice the longest (`hpack/huffman/mod.rs`).
 const H2_STRING: usize = GROWTH * H2_FRAME;
 /// A stream's own state in h2 and hyper, its task, and the body that answers it.
-const H2_STREAM: usize = 4 * 1024;
+const H2_STREAM: usize = 8 * 1024;
 /// Streams that were reset and are remembered for a second (h2, `proto/mod.rs`, `DEFAULT_RESET_STREAM_MAX`).
 const H2_RESET: usize = 50;
 /// A header field in a map (`http`, `header/map.rs`: 104 bytes, allocated names and values, room to grow).
@@ -88,9 +88,10 @@ pub(super) fn tls() -> u64 {
     sum(&[2 * super::tls::SEND_BUFFER, TLS_HANDSHAKE, TLS_RECORD, TLS_PLAIN])
 }
 
-/// The fields of a head that is being answered: those with more are refused before anything waits.
+/// The fields of a head that is being answered, in the request and as its handler has them: those with more are refused
+/// before anything waits.
 fn fields(limits: &HttpLimits) -> usize {
-    limits.headers.saturating_mul(FIELD)
+    limits.headers.saturating_mul(2 * FIELD)
 }
 
 fn sum(terms: &[usize]) -> u64 {
