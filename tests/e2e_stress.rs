@@ -26,6 +26,8 @@ mod drain;
 #[path = "http/film.rs"]
 #[allow(dead_code, reason = "shared with the HTTP tests")]
 mod film;
+#[path = "e2e_stress/held.rs"]
+mod held;
 #[path = "e2e_stress/panics.rs"]
 mod panics;
 #[path = "e2e_stress/pauses.rs"]

@@ -36,6 +36,10 @@ mod rtmp;
 #[path = "sim/source.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod source;
+#[path = "limits/tls.rs"]
+mod tls;
+#[path = "limits/waits.rs"]
+mod waits;
 #[path = "limits/watched.rs"]
 mod watched;
 
@@ -60,8 +64,9 @@ fn until(limit: Limit, probe: fn(i64) -> Option<Limit>) -> Row {
 }
 
 fn rows() -> Vec<Row> {
-    [rtmp::rows(), codec::rows(), ring::rows(), readers::rows(), watched::rows(), indoors::rows()]
+    [rtmp::rows(), codec::rows(), ring::rows(), readers::rows(), watched::rows()]
         .into_iter()
+        .chain([indoors::rows(), waits::rows(), tls::rows()])
         .flatten()
         .collect()
 }
@@ -86,7 +91,7 @@ fn no_limit_is_left_out() {
     // Each test that is named instead is there.
     let sources = sources();
     for limit in Limit::ALL {
-        if let Place::Test(name) = place(limit) {
+        if let Place::Process(name) = place(limit) {
             assert!(sources.contains(&format!("fn {name}(")), "{}: there is no test {name}", limit.name());
         }
     }

@@ -9,13 +9,13 @@
 //! shedding keeps within it (`control::Strain`).
 
 use std::fmt;
+use std::num::NonZero;
 use std::time::Duration;
 
 use crate::control::Settings;
 
-use super::body::H2_SLICE;
 use super::descriptors::Budget;
-use super::http::{BUFFER, H2_WINDOW};
+use super::held;
 use super::rtmp::{EARLY_READ, READ};
 
 /// The program itself, its threads and its allocator, with nobody there.
@@ -58,7 +58,7 @@ impl Ceiling {
         let limits = &settings.limits;
         let ours = |count: usize, budget: usize| count.min(budget) as u64;
         Self {
-            base: sum(&[PROGRAM, HISTORY, product(limits.viewers.total as u64, VIEWER)]),
+            base: sum(&[PROGRAM, HISTORY, product(limits.viewers.total as u64, VIEWER), heads(settings)]),
             publishes: ours(limits.rtmp.connections, budget.rtmp),
             per_publish: publish(settings),
             viewers: ours(limits.http.connections, budget.http),
@@ -104,17 +104,24 @@ fn publish(settings: &Settings) -> u64 {
     let kept = product(turns, sum(&[ring.bytes as u64, ring.segment_bytes as u64]));
     // The run before has parts too, until its players have seen the end.
     let track = sum(&[parts, parts, frames, feeds, kept]);
-    sum(&[product(settings.limits.codec.tracks as u64, track), sum(&conversation), TASK])
+    sum(&[product(settings.limits.codec.tracks as u64, track), sum(&conversation), tls(settings), TASK])
 }
 
-/// What one viewer's connection can take besides what it shares: HTTP/2, whose streams each have a buffer and fields.
+/// What one viewer's connection can take besides what it shares, in the version of HTTP that takes more.
 fn viewer(settings: &Settings) -> u64 {
     let http = &settings.limits.http;
-    let stream = sum(&[http.h2_send_buffer as u64, H2_SLICE as u64, u64::from(http.h2_header_list)]);
-    let streams = u64::from(http.h2_streams).saturating_add(http.h2_pending_resets as u64);
-    // Read, written, and a head or a frame that is not whole.
-    let buffers = [BUFFER, BUFFER, H2_WINDOW as usize, http.head].map(|bytes| bytes as u64);
-    sum(&[product(streams, stream), sum(&buffers), TASK])
+    sum(&[held::http1(http).max(held::http2(http)), tls(settings), TASK])
+}
+
+/// What TLS adds to a connection, where there is any.
+fn tls(settings: &Settings) -> u64 {
+    settings.tls.certificate().map_or(0, |_| held::tls())
+}
+
+/// What is read of requests before it is looked at, by as many threads as there are.
+fn heads(settings: &Settings) -> u64 {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    product(threads as u64, held::h2_heads(&settings.limits.http))
 }
 
 /// Twice the window, since what has left the playlist stays for as long again, and the segment that is open.
@@ -182,11 +189,27 @@ mod tests {
         let rendition = mib(2 * (48 + 32 + 32 + 4) + 48 + 4 * 48 + 48 + 32);
         let conversation = mib(9 + 8) + ((64 + 16 + 4 + 32 + 12) << 10);
         assert_eq!(ceiling.per_publish, rendition + conversation);
-        assert_eq!(ceiling.per_viewer, 84 * ((64 + 16 + 16) << 10) + ((64 + 64 + 64 + 16 + 12) << 10));
+        // 84 streams; the largest of what a connection has is what 108 entries of its table keep.
+        let stream = (64 + 16 + 16 + 32 + 16 + 8) << 10;
+        let frame = 2 * (16_384 + 9);
+        let buffers = ((4 + 32 + 64 + 16 + 8 + 50 * 8 + 7 * 256) << 10) + (108 + 2) * frame;
+        assert_eq!(ceiling.per_viewer, 84 * stream + buffers + (12 << 10));
         assert_eq!(ceiling.total(), ceiling.base + 2 * ceiling.per_publish + 10 * ceiling.per_viewer);
-        assert_eq!(ceiling.base, mib(48 + 24) + 100_000 * 512);
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;
+        assert_eq!(ceiling.base, mib(48 + 24) + 100_000 * 512 + threads * 84 * 497 * 256);
         let text = ceiling.to_string();
         assert!(text.starts_with("at most ") && text.contains("2 publishes of 569 MiB"), "{text}");
+    }
+
+    #[test]
+    fn tls_adds_its_records_to_every_connection() {
+        let mut settings = Settings::default();
+        let plain = Ceiling::within(&settings, BUDGET);
+        settings.tls.self_signed = true;
+        let secure = Ceiling::within(&settings, BUDGET);
+        let more = (64 << 10) + 65_535 + (16_384 + 2_048 + 5) + (16 << 10);
+        assert_eq!(secure.per_viewer - plain.per_viewer, more);
+        assert_eq!(secure.per_publish - plain.per_publish, more);
     }
 
     #[test]
@@ -225,6 +248,8 @@ mod tests {
             &mut limits.http.head,
             &mut limits.http.h2_send_buffer,
             &mut limits.http.h2_pending_resets,
+            &mut limits.http.h2_unasked,
+            &mut limits.http.headers,
             &mut limits.viewers.total,
         ];
         let count = fields.len();
@@ -240,7 +265,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_limit_that_grows_makes_the_ceiling_lower(
-            changes in prop::collection::vec((0_usize..17, 0_usize..usize::MAX / 2), 1..20)
+            changes in prop::collection::vec((0_usize..19, 0_usize..usize::MAX / 2), 1..20)
         ) {
             let mut settings = Settings::default();
             let mut before = Ceiling::within(&settings, BUDGET);

@@ -21,7 +21,7 @@ use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 use tower::util::Oneshot;
@@ -29,12 +29,13 @@ use tower::util::Oneshot;
 use crate::media::{HttpLimits, Limit};
 
 use super::admission::{Admission, Full};
-use super::body::{Pace, Payload, Tracked};
+use super::body::{H2_SLICE, Pace, Payload, Tracked};
 use super::clock::Clock;
 use super::contain::One;
 use super::context::{Context, Drain};
 use super::due::until_over;
 use super::h2_limits::limit_of;
+use super::held::H2_TABLE;
 use super::io::{Metered, WatchedIo};
 use super::listen;
 use super::obs;
@@ -42,7 +43,7 @@ use super::playback::{self, Turn, Waiting};
 use super::progressive;
 use super::screen;
 use super::streams::{self, Streams};
-use super::tls::Handshake;
+use super::tls::{Handshake, Knock};
 use super::vitals::{Over, Vitals};
 
 /// What hyper may buffer of a connection. Heads are refused past [`HttpLimits::head`] with a status; this is
@@ -135,14 +136,14 @@ impl HttpDoor {
     }
 
     /// Shakes hands where that is asked for, and begins the conversation.
-    async fn greet(&self, stream: TcpStream, address: IpAddr) {
+    pub(super) async fn greet(&self, stream: impl Knock + 'static, address: IpAddr) {
         let Some(tls) = &self.tls else { return self.welcome(stream, address).await };
         // On the heap: others need not carry room for it.
         Box::pin(self.shake(tls, stream, Peer::new(address, Vitals::new(Clock::mono())))).await;
     }
 
     /// Begins the conversation on any plain connection.
-    pub(super) async fn welcome<S>(&self, stream: S, address: IpAddr)
+    async fn welcome<S>(&self, stream: S, address: IpAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -151,7 +152,7 @@ impl HttpDoor {
         self.converse(stream, Peer::new(address, vitals)).await;
     }
 
-    async fn shake(&self, tls: &Handshake, stream: TcpStream, peer: Peer) {
+    async fn shake(&self, tls: &Handshake, stream: impl Knock + 'static, peer: Peer) {
         let mut drain = self.context.drain();
         let metered = |stream| Metered::new(stream, peer.vitals.clone());
         let shaken = tokio::select! {
@@ -352,6 +353,8 @@ fn builders(context: &Arc<Context>) -> (http1::Builder, http2::Builder<Streams>)
         .max_send_buf_size(limits.h2_send_buffer)
         .max_pending_accept_reset_streams(limits.h2_pending_resets)
         .max_local_error_reset_streams(H2_LOCAL_RESETS)
+        .max_frame_size(H2_SLICE as u32)
+        .header_table_size(H2_TABLE)
         .initial_stream_window_size(H2_WINDOW)
         .initial_connection_window_size(H2_WINDOW)
         .adaptive_window(false)

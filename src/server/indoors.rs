@@ -15,12 +15,14 @@ use crate::live::Registry;
 use crate::media::Limit;
 
 use super::admission::{Admission, Full};
+use super::clock::Clock;
 use super::contain::{One, forever};
 use super::context::Context;
 use super::http::HttpDoor;
 use super::routes;
 use super::rtmp;
 use super::run::{keep, live, sweep, wind_down};
+use super::tls::{Ahead, Doors, Handshake, Keeper, TlsError};
 
 /// A server that listens nowhere. Nothing is stored: its streams are those of its settings, and how much memory the
 /// process has left is the business of whoever holds it.
@@ -29,6 +31,8 @@ pub struct Indoors {
     encoders: Arc<Admission>,
     viewers: Arc<Admission>,
     door: Arc<HttpDoor>,
+    /// In front of encoders.
+    tls: Option<Handshake>,
     publishing: (mpsc::Sender<()>, mpsc::Receiver<()>),
     open: (mpsc::Sender<()>, mpsc::Receiver<()>),
     tending: JoinHandle<()>,
@@ -37,6 +41,20 @@ pub struct Indoors {
 impl Indoors {
     /// One that is ready to serve, on the runtime it is made on.
     pub fn new(settings: Settings) -> Self {
+        Self::behind(None, settings)
+    }
+
+    /// The same behind TLS, with the certificate that the settings ask for, as it is now; plain where they ask for none.
+    ///
+    /// # Errors
+    /// When there can be no TLS with what is configured.
+    pub fn secure(settings: Settings) -> Result<Self, TlsError> {
+        let keeper = Keeper::open(&settings, Clock::now().wall)?.map(Arc::new);
+        let doors = keeper.map(|keeper| Doors::new(&keeper, &settings.limits.tls)).transpose()?;
+        Ok(Self::behind(doors, settings))
+    }
+
+    fn behind(doors: Option<Doors>, settings: Settings) -> Self {
         let access = Access::new(settings.streams.clone(), settings.open_publish);
         let registry = Registry::new(live(&settings));
         let context = Arc::new(Context::new(access, registry, settings));
@@ -46,6 +64,10 @@ impl Indoors {
         let viewers = Admission::new(limits.connections, limits.connections_per_address);
         context.crowding.watch([encoders.clone(), viewers.clone()]);
         let door = HttpDoor::new(routes::public(context.clone()), context.clone(), viewers.clone()).playing();
+        let (door, tls) = match doors {
+            Some(Doors { https, rtmps }) => (door.secure(https), Some(rtmps)),
+            None => (door, None),
+        };
         let tended = context.clone();
         let tending = tokio::spawn(async move {
             tokio::join!(forever(|| sweep(tended.clone())), forever(|| keep(tended.clone(), Arc::default())));
@@ -55,6 +77,7 @@ impl Indoors {
             encoders,
             viewers,
             door: Arc::new(door),
+            tls,
             publishing: mpsc::channel(1),
             open: mpsc::channel(1),
             tending,
@@ -74,10 +97,11 @@ impl Indoors {
             Ok(permit) => permit,
             Err(limit) => return self.turn_away(limit, peer.ip()),
         };
-        let (context, open) = (self.context.clone(), self.publishing.0.clone());
+        let (context, tls) = (self.context.clone(), self.tls.clone());
+        let open = self.publishing.0.clone();
         tokio::spawn(async move {
             let counted = One::more(&context.metrics.rtmp_connections);
-            rtmp::converse(stream, peer, &context).await;
+            rtmp::greet(Ahead::new(stream), tls, peer, &context).await;
             drop((counted, permit, open));
         });
         true
@@ -98,7 +122,7 @@ impl Indoors {
         };
         let (door, open) = (self.door.clone(), self.open.0.clone());
         tokio::spawn(async move {
-            door.welcome(stream, address).await;
+            door.greet(Ahead::new(stream), address).await;
             drop((permit, open));
         });
         true

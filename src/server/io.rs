@@ -21,7 +21,7 @@ use super::vitals::Vitals;
 use crate::media::Limit;
 
 /// Bytes taken from the socket at once: request heads are small.
-const READ: usize = 4 * 1024;
+pub(super) const READ: usize = 4 * 1024;
 
 /// A socket whose writes are watched.
 #[derive(Debug)]

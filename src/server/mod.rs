@@ -25,6 +25,7 @@ mod groups;
 mod h2_limits;
 mod handover;
 mod health;
+mod held;
 mod hold;
 mod http;
 mod indoors;

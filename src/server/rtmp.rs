@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::live::{self, Calls, Ouster};
@@ -28,7 +28,7 @@ use super::ingest::Caller;
 use super::intake::Intake;
 use super::listen;
 use super::progressive::Player;
-use super::tls::Handshake;
+use super::tls::{Handshake, Knock};
 
 /// Read at once before a publish is accepted: nobody has earned more yet.
 pub(super) const EARLY_READ: usize = 4 * 1024;
@@ -103,7 +103,12 @@ impl End {
 }
 
 /// Shakes hands where that is asked for, and begins the conversation.
-async fn greet(stream: TcpStream, tls: Option<Handshake>, peer: SocketAddr, context: &Arc<Context>) {
+pub(super) async fn greet(
+    stream: impl Knock,
+    tls: Option<Handshake>,
+    peer: SocketAddr,
+    context: &Arc<Context>,
+) {
     let Some(tls) = tls else { return converse(stream, peer, context).await };
     let mut drain = context.drain();
     let shaken = tokio::select! {
@@ -132,7 +137,7 @@ fn part(context: &Context, peer: SocketAddr, end: &End) {
 }
 
 /// One conversation, from its first byte to its last.
-pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: SocketAddr,
     context: &Arc<Context>,

@@ -150,6 +150,41 @@ async fn when_the_system_has_no_descriptor_accepting_pauses_and_recovers_at_once
     assert!(server.ended(10 * SECOND).await.0.success());
 }
 
+/// The limit `descriptors`, below it, at it and above: whoever takes the last one is served; it is hit with that already,
+/// for the system refuses to accept without one whether or not anybody waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_descriptor_is_used_and_the_one_past_it_is_a_pause() {
+    const ROOM: usize = 3;
+    raise();
+    for (clients, hit) in [(ROOM - 1, false), (ROOM, true), (ROOM + 1, true)] {
+        let server = Process::start(&[], &[]).await;
+        let mut probe = TcpStream::connect(server.admin).await.unwrap();
+        ask(&mut probe, "/livez").await;
+        let mut answer = vec![0; 65_536];
+        assert!(soon(probe.read(&mut answer)).await > 0);
+        // What it opens as it starts is open.
+        tokio::time::sleep(SECOND / 4).await;
+        let pid = Pid::from_raw(server.pid().parse().unwrap());
+        let few = server.room_for(ROOM);
+        prlimit(pid, Resource::Nofile, Rlimit { current: Some(few), maximum: Some(20_000) }).unwrap();
+        let (mut inside, mut answered) = (Vec::new(), 0);
+        for _ in 0..clients {
+            let (served, socket) = knock(server.http, SECOND).await;
+            answered += usize::from(served);
+            inside.extend(socket);
+        }
+        assert_eq!(answered, clients.min(ROOM), "{clients} of {ROOM}");
+        let mut text = String::new();
+        ask(&mut probe, "/metrics").await;
+        while !text.contains("# EOF") {
+            let count = soon(probe.read(&mut answer)).await;
+            text += std::str::from_utf8(&answer[..count]).unwrap();
+        }
+        let none = text.contains("rillcast_limit_hits_total{limit=\"descriptors\"} 0\n");
+        assert_eq!(!none, hit, "{clients} of {ROOM}");
+    }
+}
+
 /// Hostile case 51: connections that were used once and are kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_only_stand_there_cost_little_and_newcomers_get_in() {

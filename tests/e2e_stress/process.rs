@@ -1,5 +1,6 @@
 //! The binary in a process of its own: signals, its bounds and what it costs, seen from outside.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -135,7 +136,20 @@ impl Process {
 
     /// File descriptors that it has open.
     pub(crate) fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+        self.descriptor_numbers().len()
+    }
+
+    /// The bound on descriptors under which it can open so many more: the system bounds their numbers, some of which are
+    /// free below those in use.
+    pub(crate) fn room_for(&self, more: usize) -> u64 {
+        let used = self.descriptor_numbers();
+        let last = (0..).filter(|number| !used.contains(number)).take(more).last().unwrap();
+        last + 1
+    }
+
+    fn descriptor_numbers(&self) -> BTreeSet<u64> {
+        let names = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
+        names.map(|name| name.unwrap().file_name().into_string().unwrap().parse().unwrap()).collect()
     }
 }
 

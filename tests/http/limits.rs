@@ -11,8 +11,6 @@ use crate::places::{Place, place};
 use crate::rig::{Encoder, Server, get, hear, metric, playable, settings};
 
 const QUIET: Duration = Duration::from_millis(400);
-/// The time that those that are times have here.
-const TIME: Duration = Duration::from_millis(600);
 
 /// Whether `limit` is hit this much above it (or below).
 async fn hits(limit: Limit, offset: i64) -> bool {
@@ -31,12 +29,8 @@ fn set(settings: &mut Settings, limit: Limit) {
     match limit {
         Limit::RtmpConnections => limits.rtmp.connections = 4,
         Limit::HttpConnections => limits.http.connections = 4,
-        Limit::HttpHeadTime => limits.http.head_time = TIME,
-        Limit::HttpIdle => limits.http.idle = TIME,
-        Limit::HttpWriteStall => limits.http.write_stall = TIME,
         Limit::HttpHolds => limits.http.holds = 3,
         Limit::HttpHoldsPerConnection => limits.http.holds_per_connection = 3,
-        Limit::HttpH2Ping => limits.http.h2_ping = (Duration::from_millis(300), Duration::from_millis(300)),
         _ => {}
     }
 }
@@ -61,17 +55,8 @@ async fn drive(server: &Server, limit: Limit, offset: i64) {
                 "a".repeat(plus(16 << 10) - ("host".len() + 1 + 4) - ("x".len() + 4) - "/livez".len());
             ask(server, &format!("GET /livez HTTP/1.1\r\nHost: t\r\nX: {value}\r\n\r\n")).await;
         }
-        Limit::HttpHeadTime => stands(server, "GET /livez", offset).await,
-        Limit::HttpIdle => stands(server, "GET /livez HTTP/1.1\r\nHost: t\r\n\r\n", offset).await,
-        Limit::HttpWriteStall => unread(server, offset).await,
         Limit::HttpHolds | Limit::HttpHoldsPerConnection => held(server, limit, offset).await,
         Limit::HttpH2Streams => h2(server, &requests(plus(64))).await,
-        Limit::HttpH2Ping => {
-            let wait = if offset < 0 { Duration::from_millis(200) } else { Duration::from_millis(1_500) };
-            let mut socket = TcpStream::connect(server.at.http).await.unwrap();
-            socket.write_all(PREFACE).await.unwrap();
-            tokio::time::sleep(wait).await;
-        }
         other => panic!("{} has no socket to be driven by", other.name()),
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -90,25 +75,6 @@ async fn ask(server: &Server, head: &str) {
     let mut socket = TcpStream::connect(server.at.http).await.unwrap();
     let _ = socket.write_all(head.as_bytes()).await;
     hear(&mut socket, QUIET).await;
-}
-
-/// A connection that says so much and stands there, for less than the time there is or for longer.
-async fn stands(server: &Server, says: &str, offset: i64) {
-    let mut socket = TcpStream::connect(server.at.http).await.unwrap();
-    socket.write_all(says.as_bytes()).await.unwrap();
-    tokio::time::sleep(if offset < 0 { TIME / 3 } else { TIME * 2 }).await;
-}
-
-/// A reader that takes nothing of more than systems take for it.
-async fn unread(server: &Server, offset: i64) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    socket.connect(&server.at.http.into()).unwrap();
-    socket.set_nonblocking(true).unwrap();
-    let mut socket = TcpStream::from_std(socket.into()).unwrap();
-    let asks = "GET /assets/hls-1.7.4.min.js HTTP/1.1\r\nHost: t\r\n\r\n".repeat(60);
-    socket.write_all(asks.as_bytes()).await.unwrap();
-    tokio::time::sleep(if offset < 0 { TIME / 3 } else { TIME * 4 }).await;
 }
 
 /// So many requests that wait for what is not there yet; on one connection with HTTP/2.
@@ -174,22 +140,13 @@ async fn h2(server: &Server, frames: &[u8]) {
     heard.await.unwrap();
 }
 
-/// Those that are times, or are counted loosely, are hit at their limit too, or only well past it.
-fn first(limit: Limit) -> i64 {
-    match limit {
-        Limit::HttpHeadTime | Limit::HttpIdle | Limit::HttpWriteStall | Limit::HttpH2Ping => 0,
-        _ => 1,
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_limit_of_a_socket_is_counted_by_its_name_past_it_and_not_before() {
     let mut wrong = Vec::new();
     for limit in Limit::ALL.into_iter().filter(|limit| place(*limit) == Place::Sockets) {
         let (below, at, above) = tokio::join!(hits(limit, -1), hits(limit, 0), hits(limit, 1));
-        let wanted = [-1, 0, 1].map(|offset| offset >= first(limit));
-        if [below, at, above] != wanted {
-            wrong.push(format!("{}: hit {:?}, not {wanted:?}", limit.name(), [below, at, above]));
+        if [below, at, above] != [false, false, true] {
+            wrong.push(format!("{}: hit {:?}", limit.name(), [below, at, above]));
         }
     }
     assert!(wrong.is_empty(), "below, at and above: {wrong:#?}");

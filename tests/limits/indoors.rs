@@ -15,7 +15,7 @@ use crate::{Row, most, until};
 /// What a network's buffers hold of one connection, each way.
 const PIPE: usize = 32 * 1_024;
 /// HTTP/2 and no settings.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -108,13 +108,18 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// Which limit is hit in a server of these limits, as somebody does something.
-fn serving(set: impl FnOnce(&mut Limits), drive: impl AsyncFnOnce(&Indoors)) -> Option<Limit> {
+pub(crate) fn serving(set: impl FnOnce(&mut Limits), drive: impl AsyncFnOnce(&Indoors)) -> Option<Limit> {
+    let mut settings = Settings { open_publish: true, ..Settings::default() };
+    set(&mut settings.limits);
+    inside(|| Indoors::new(settings), drive)
+}
+
+/// Which limit is hit in such a house, as somebody does something.
+pub(crate) fn inside(house: impl FnOnce() -> Indoors, drive: impl AsyncFnOnce(&Indoors)) -> Option<Limit> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let mut settings = Settings { open_publish: true, ..Settings::default() };
-        set(&mut settings.limits);
-        let house = Indoors::new(settings);
+        let house = house();
         drive(&house).await;
         settle().await;
         Limit::ALL.into_iter().find(|limit| house.metrics().audience.bounds.count(*limit) > 0)
@@ -129,7 +134,7 @@ pub(crate) async fn settle() {
 }
 
 /// So long, and so many milliseconds more (or less).
-async fn waits(span: Duration, offset: i64) {
+pub(crate) async fn waits(span: Duration, offset: i64) {
     let millis = span.as_millis().saturating_add_signed(offset.into());
     tokio::time::sleep(Duration::from_millis(millis as u64)).await;
     settle().await;
@@ -141,7 +146,7 @@ pub(crate) fn encoder(house: &Indoors, who: u8) -> Option<DuplexStream> {
     house.encoder(theirs, ([192, 0, 2, who], 40_000).into()).then_some(ours)
 }
 
-fn viewer(house: &Indoors, who: u8) -> Option<DuplexStream> {
+pub(crate) fn viewer(house: &Indoors, who: u8) -> Option<DuplexStream> {
     let (ours, theirs) = tokio::io::duplex(PIPE);
     house.viewer(theirs, [198, 51, 100, who].into()).then_some(ours)
 }
@@ -179,7 +184,7 @@ async fn says_h2(house: &Indoors, frames: &[u8]) {
     settle().await;
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }

@@ -9,8 +9,8 @@ pub(crate) enum Place {
     Rooms,
     /// `tests/http/limits.rs`, over sockets.
     Sockets,
-    /// A test by this name: what it bounds is not seen from outside, or only of other machines than this one.
-    Test(&'static str),
+    /// A test by this name, which drives a process of its own.
+    Process(&'static str),
 }
 
 /// Where `limit` is driven.
@@ -65,26 +65,25 @@ pub(crate) fn place(limit: Limit) -> Place {
         | L::HoldTime
         | L::HttpH2HeaderList
         | L::HttpH2PendingResets
-        | L::HttpH2Unasked => Place::Rooms,
+        | L::HttpH2Unasked
+        | L::HttpHeadTime
+        | L::HttpIdle
+        | L::HttpWriteStall
+        | L::HttpBodyTime
+        | L::HttpH2Ping
+        | L::HttpH2SendBuffer
+        | L::TlsHandshake
+        | L::TlsInFlightPerCore
+        | L::TlsInFlightPerAddress => Place::Rooms,
         L::RtmpConnections
         | L::HttpHead
         | L::HttpHeaders
         | L::HttpTarget
-        | L::HttpHeadTime
-        | L::HttpIdle
-        | L::HttpWriteStall
         | L::HttpH2Streams
-        | L::HttpH2Ping
         | L::HttpHoldsPerConnection
         | L::HttpHolds
         | L::HttpConnections => Place::Sockets,
-        L::HttpBodyTime => Place::Test("a_stream_that_is_read_in_crumbs_is_reset_and_the_others_go_on"),
-        L::HttpH2SendBuffer => Place::Test("a_stream_whose_window_stays_shut_is_reset_and_the_others_go_on"),
-        L::TlsHandshake | L::TlsInFlightPerCore | L::TlsInFlightPerAddress => {
-            Place::Test("a_handshake_has_a_deadline_and_waits_for_a_place")
-        }
-        L::Descriptors => {
-            Place::Test("when_the_system_has_no_descriptor_accepting_pauses_and_recovers_at_once")
-        }
+        // It is the system that refuses, and it refuses a whole process.
+        L::Descriptors => Place::Process("the_last_descriptor_is_used_and_the_one_past_it_is_a_pause"),
     }
 }

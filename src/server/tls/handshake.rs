@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -18,14 +17,14 @@ use tokio_rustls::server::TlsStream;
 use crate::control::Metrics;
 use crate::media::{Limit, TlsLimits};
 
-use super::{Keeper, TlsError};
+use super::{Keeper, Knock, TlsError};
 use crate::server::admission::Admission;
 use crate::server::clock::Clock;
 
 /// First byte of every TLS connection: the type of a handshake record (RFC 8446 §5.1).
 const HANDSHAKE_RECORD: u8 = 22;
 /// Encrypted bytes a connection may have waiting for its socket: two records.
-const SEND_BUFFER: usize = 32 * 1024;
+pub(in crate::server) const SEND_BUFFER: usize = 32 * 1024;
 /// What a browser shows to somebody who typed `http://` before the port of HTTPS.
 const SAY_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 44\r\n\r\n\
@@ -93,11 +92,11 @@ impl Doors {
 impl Handshake {
     /// Shakes hands with `peer` on `stream`, which `wrap` may put something around first. `None` when there is
     /// nobody to talk to; then the socket is closed and the reason counted.
-    pub(in crate::server) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(in crate::server) async fn shake<K: Knock, S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: TcpStream,
+        stream: K,
         peer: IpAddr,
-        wrap: impl FnOnce(TcpStream) -> S,
+        wrap: impl FnOnce(K) -> S,
         metrics: &Metrics,
     ) -> Option<TlsStream<S>> {
         let hit = |limit| metrics.limit(limit, peer, Clock::mono());
@@ -122,20 +121,16 @@ impl Handshake {
         None
     }
 
-    async fn attempt<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn attempt<K: Knock, S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        mut stream: TcpStream,
+        mut stream: K,
         peer: IpAddr,
-        wrap: impl FnOnce(TcpStream) -> S,
+        wrap: impl FnOnce(K) -> S,
         crowded: impl FnOnce(),
     ) -> Result<TlsStream<S>, Refused> {
         let _place = self.gate.places.admit(peer).map_err(|_| Refused::Crowded)?;
         // Who says nothing takes no slot.
-        let mut first = [0];
-        if stream.peek(&mut first).await? == 0 {
-            return Err(Refused::Gone);
-        }
-        let [first] = first;
+        let Some(first) = stream.first().await? else { return Err(Refused::Gone) };
         if first != HANDSHAKE_RECORD {
             if first.is_ascii_uppercase() && !self.plain.is_empty() {
                 let _ = timeout(FAREWELL, farewell(&mut stream, self.plain)).await;
@@ -155,7 +150,7 @@ impl Handshake {
 }
 
 /// Says `words` and lets the peer read them: closing with its bytes unread would reset the connection.
-async fn farewell(stream: &mut TcpStream, words: &[u8]) -> io::Result<()> {
+async fn farewell(stream: &mut impl Knock, words: &[u8]) -> io::Result<()> {
     stream.write_all(words).await?;
     stream.shutdown().await?;
     let mut sink = [0; 1024];

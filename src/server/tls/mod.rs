@@ -9,14 +9,16 @@ mod error;
 mod handshake;
 mod identity;
 mod keeper;
+mod knock;
 mod provider;
 mod self_signed;
 mod trust;
 
 pub use self::error::TlsError;
-pub(super) use self::handshake::{Doors, Handshake};
+pub(super) use self::handshake::{Doors, Handshake, SEND_BUFFER};
 pub use self::identity::{Identity, identity};
 pub(super) use self::keeper::Keeper;
+pub(super) use self::knock::{Ahead, Knock};
 pub(super) use self::provider::provider;
 pub use self::trust::TrustError;
 pub(super) use self::trust::connector;
