@@ -52,7 +52,11 @@ enum Line {
 
 impl Line {
     async fn open(scene: &Scene, secure: bool) -> Result<Self, Fault> {
-        if secure { Ok(Self::Secure(Secure::open(&scene.secure, None).await?)) } else { Ok(Self::plain(scene)) }
+        if secure {
+            Ok(Self::Secure(Secure::open(&scene.secure, None).await?))
+        } else {
+            Ok(Self::plain(scene))
+        }
     }
 
     fn plain(scene: &Scene) -> Self {
@@ -141,12 +145,7 @@ async fn media_of(
 }
 
 /// Asks for something; nothing comes where a fault explains why.
-async fn get(
-    scene: &Scene,
-    stream: usize,
-    connection: &mut Line,
-    path: &str,
-) -> Result<Option<()>, Fault> {
+async fn get(scene: &Scene, stream: usize, connection: &mut Line, path: &str) -> Result<Option<()>, Fault> {
     let asked = Instant::now();
     let answer = tokio::time::timeout(ANSWER, connection.get(path)).await;
     match answer {
