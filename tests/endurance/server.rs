@@ -16,7 +16,7 @@ use super::Options;
 use super::secure::Door;
 use crate::Fault;
 
-const LISTENERS: [&str; 4] = ["rtmp", "http", "https", "admin"];
+const LISTENERS: [&str; 5] = ["rtmp", "rtmps", "http", "https", "admin"];
 /// How long a start and a stop may take.
 const START: Duration = Duration::from_secs(20);
 
