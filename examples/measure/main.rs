@@ -11,6 +11,7 @@
 mod crowd;
 mod hostile;
 mod http;
+mod keys;
 mod latency;
 mod load;
 mod playable;
@@ -51,6 +52,8 @@ enum What {
     Load(load::Options),
     /// Memory and processor time of a process while peers do their worst to it.
     Hostile(hostile::Options),
+    /// Whether the time it takes to refuse a stream key tells how near it came.
+    Keys(keys::Options),
     /// From the start of a program to its port being open.
     Start(start::Options),
 }
@@ -74,6 +77,7 @@ fn main() -> Result<(), Fault> {
         What::Progressive(options) => progressive::run(options),
         What::Load(options) => load::run(options),
         What::Hostile(options) => hostile::run(&options),
+        What::Keys(options) => keys::run(&options),
         What::Start(options) => start::run(&options),
     }
 }
