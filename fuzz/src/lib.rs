@@ -2,8 +2,10 @@
 //! panic; what is taken must be fit to be packaged.
 
 mod chunks;
+mod clip;
 mod cmaf;
 mod config;
+mod heap;
 mod hls_query;
 mod judge;
 mod nal;
@@ -21,8 +23,10 @@ use rillcast::media::{AudioCodec, CodecConfig, CodecLimits, Track, TrackId, Vide
 use rillcast::{cmaf as boxes, flv};
 
 pub use self::chunks::chunks;
+pub use self::clip::clip;
 pub use self::cmaf::cmaf;
 pub use self::config::config;
+pub use self::heap::Heap;
 pub use self::hls_query::hls_query;
 pub use self::nal::nal;
 pub use self::playlist::playlist;
@@ -112,6 +116,7 @@ pub fn seeds(file: &[u8]) -> Vec<Seed> {
     let (mut seeds, mut starts) = (Vec::new(), Vec::<(&'static str, Vec<u8>, usize)>::new());
     let Ok(tags) = flv::File::open(Bytes::copy_from_slice(file)) else { return seeds };
     let tags: Vec<_> = tags.flatten().collect();
+    seeds.extend(clip::cut(file).map(|cut| ("clip", cut)));
     seeds.extend(script::told().into_iter().map(|told| ("bpm", told)));
     let kind = |kind| match kind {
         TagKind::Audio => 8,
@@ -163,10 +168,16 @@ pub fn seeds(file: &[u8]) -> Vec<Seed> {
     seeds
 }
 
+/// What a file of MP4 gives.
+pub fn movie(file: &[u8]) -> Vec<Seed> {
+    clip::cut(file).map(|cut| ("clip", cut)).into_iter().collect()
+}
+
 /// What targets begin from that no file gives them.
 pub fn own_seeds() -> Vec<Seed> {
-    let all: [(&'static str, Vec<Vec<u8>>); 7] = [
+    let all: [(&'static str, Vec<Vec<u8>>); 8] = [
         ("chunk_roundtrip", round_trip::seeds()),
+        ("clip", self::clip::seeds()),
         ("cmaf", self::cmaf::seeds()),
         ("config", config::seeds()),
         ("hls_query", hls_query::seeds()),
