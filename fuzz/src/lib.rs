@@ -5,6 +5,7 @@ mod chunks;
 mod clip;
 mod cmaf;
 mod config;
+mod endless;
 mod heap;
 mod hls_query;
 mod judge;
@@ -26,6 +27,7 @@ pub use self::chunks::chunks;
 pub use self::clip::clip;
 pub use self::cmaf::cmaf;
 pub use self::config::config;
+pub use self::endless::{endless, ts};
 pub use self::heap::Heap;
 pub use self::hls_query::hls_query;
 pub use self::nal::nal;
@@ -175,15 +177,17 @@ pub fn movie(file: &[u8]) -> Vec<Seed> {
 
 /// What targets begin from that no file gives them.
 pub fn own_seeds() -> Vec<Seed> {
-    let all: [(&'static str, Vec<Vec<u8>>); 8] = [
+    let all: [(&'static str, Vec<Vec<u8>>); 10] = [
         ("chunk_roundtrip", round_trip::seeds()),
         ("clip", self::clip::seeds()),
         ("cmaf", self::cmaf::seeds()),
         ("config", config::seeds()),
+        ("endless", self::endless::seeds()),
         ("hls_query", hls_query::seeds()),
         ("nal", nal::sections()),
         ("playlist", playlist::seeds()),
         ("timeline", timeline::seeds()),
+        ("ts", self::endless::seeds()),
     ];
     all.into_iter().flat_map(|(target, seeds)| seeds.into_iter().map(move |seed| (target, seed))).collect()
 }
