@@ -8,6 +8,7 @@ mod config;
 mod endless;
 mod heap;
 mod hls_query;
+mod http_head;
 mod judge;
 mod nal;
 mod playlist;
@@ -30,6 +31,7 @@ pub use self::config::config;
 pub use self::endless::{endless, ts};
 pub use self::heap::Heap;
 pub use self::hls_query::hls_query;
+pub use self::http_head::http_head;
 pub use self::nal::nal;
 pub use self::playlist::playlist;
 pub use self::round_trip::chunk_roundtrip;
@@ -177,13 +179,14 @@ pub fn movie(file: &[u8]) -> Vec<Seed> {
 
 /// What targets begin from that no file gives them.
 pub fn own_seeds() -> Vec<Seed> {
-    let all: [(&'static str, Vec<Vec<u8>>); 10] = [
+    let all: [(&'static str, Vec<Vec<u8>>); 11] = [
         ("chunk_roundtrip", round_trip::seeds()),
         ("clip", self::clip::seeds()),
         ("cmaf", self::cmaf::seeds()),
         ("config", config::seeds()),
         ("endless", self::endless::seeds()),
         ("hls_query", hls_query::seeds()),
+        ("http_head", self::http_head::seeds()),
         ("nal", nal::sections()),
         ("playlist", playlist::seeds()),
         ("timeline", timeline::seeds()),
