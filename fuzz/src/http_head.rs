@@ -46,6 +46,9 @@ fn judge(house: &House, said: &[u8], bytes: &[u8], closed: bool) {
         if request.bare || (request.has_body() && !request.is_obs()) {
             assert!(answer.status >= 400 && last, "a bad request is taken: {}", told());
         }
+        // In the words of who looked, or none of the library's.
+        let named = answer.body.is_empty() || answer.body == b"the lines of a request end in CR LF\n";
+        assert!(!request.bare || named, "a line that ends in LF alone: {}", told());
         if request.is_obs() && request.has_body() {
             assert!(last, "something follows a body: {}", told());
         }

@@ -225,6 +225,10 @@ impl Vitals {
 struct Lines {
     /// The last four bytes.
     tail: u32,
+    /// Whether the head that is awaited has begun: empty lines before it are none of it (RFC 9112 §2.2).
+    begun: bool,
+    /// The same of the next.
+    ahead: bool,
     /// Whether the head that is awaited has come whole.
     whole: bool,
     /// Whether a line of it has ended in LF without CR.
@@ -240,7 +244,10 @@ impl Lines {
             self.tail = (self.tail << 8) | u32::from(*byte);
             self.bare |= bare && !self.whole;
             self.later |= bare && self.whole;
-            self.whole |= self.tail == u32::from_be_bytes(*b"\r\n\r\n");
+            let begins = !matches!(byte, b'\r' | b'\n');
+            self.ahead |= begins && self.whole;
+            self.begun |= begins;
+            self.whole |= self.begun && self.tail == u32::from_be_bytes(*b"\r\n\r\n");
         }
     }
 
@@ -248,6 +255,7 @@ impl Lines {
         let bad = self.bare || (self.later && !body);
         // What came after the head is the next one, or several: as a whole it is good or bad.
         (self.bare, self.later, self.whole) = (self.bare || self.later, false, false);
+        (self.begun, self.ahead) = (self.ahead, false);
         bad
     }
 }
@@ -428,6 +436,22 @@ mod tests {
         let vitals = Vitals::new(Clock::mono());
         vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\nHost: t\r\n\r\n");
         assert!(vitals.ends_lines_badly(false), "and so is what comes with it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn empty_lines_before_a_request_are_no_head_of_their_own() {
+        let vitals = Vitals::new(Clock::mono());
+        vitals.received(b"\r\n\r\nPOST / HTTP/1.1\nHost: t\r\nContent-Length: 2\r\n\r\n{}");
+        assert!(vitals.ends_lines_badly(true));
+        let vitals = Vitals::new(Clock::mono());
+        vitals.received(b"\r\n\r\nPOST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\n{\n}");
+        assert!(!vitals.ends_lines_badly(true));
+        // Of a later one, of which the beginning has come with the first.
+        let vitals = Vitals::new(Clock::mono());
+        vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nPOST / HTTP/1.1\r\nHost: t\r\n");
+        assert!(!vitals.ends_lines_badly(false));
+        vitals.received(b"\r\n{\n}");
+        assert!(!vitals.ends_lines_badly(true));
     }
 
     #[tokio::test(start_paused = true)]

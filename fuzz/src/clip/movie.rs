@@ -161,7 +161,9 @@ impl Track {
         let trun = [words(&[self.samples.len() as u32, at]), words(&entries)].concat();
         let tfdt = if how & 16 != 0 { full(b"tfdt", 1, 0, &words(&[0, 0])) } else { Vec::new() };
         let tfhd = full(b"tfhd", 0, 0x2_0000, &words(&[id]));
-        atom(b"traf", &[tfhd, tfdt, full(b"trun", 1, 0xF01, &trun)].concat())
+        // The same bytes over and over again.
+        let times = if how & 32 == 0 { 1 } else { 1 + usize::from(how >> 6) * 8 };
+        atom(b"traf", &[tfhd, tfdt, full(b"trun", 1, 0xF01, &trun).repeat(times)].concat())
     }
 }
 
@@ -220,6 +222,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     vec![
         of(0, &[&picture, &sound]),
         of(2, &[&picture, &sound]),
+        of(2 | 32 | 64 | 128, &[&picture, &sound]),
         of(4 | 16, &[&edited, &sound]),
         of(2 | 16, &[&sound, &edited]),
         of(8, &[&[0x07, 6, 3, 3, 3, 3, 3, 3]]),

@@ -10,7 +10,7 @@ use crate::timeline::{origin, sound, video};
 
 /// Most frames of one input, and most bytes of them.
 const MOST: usize = 400;
-const BYTES: usize = 400_000;
+const BYTES: usize = 150_000;
 /// Sound and pictures of one source stray no further from each other than this, in microseconds.
 const STRAY: i64 = 400_000;
 /// Where a generation has come to, in 90 kHz: at its beginning, and before counters of 32 and 33 bits wrap.

@@ -20,7 +20,7 @@ pub(super) fn judge(format: Format, epochs: &[Epoch]) -> Option<Vec<Said>> {
     let there = &epochs[..made.begins.len()];
     let count = there.iter().map(|epoch| epoch.frames.len()).sum::<usize>();
     assert_eq!(made.chunks.len(), count, "one chunk a frame");
-    let said = read(format, &sent(&[&made.chunks]), there);
+    let said = read(format, &sent(&[&made.chunks]));
     let mut rest = said.iter();
     for (n, epoch) in there.iter().enumerate().filter(|(_, epoch)| !epoch.frames.is_empty()) {
         // Headers come before the first frame under them, and at its time but for who has just come.
@@ -37,7 +37,7 @@ pub(super) fn judge(format: Format, epochs: &[Epoch]) -> Option<Vec<Said>> {
     // One can join at each key frame of what leads.
     let chunks = &made.chunks;
     for start in (0..chunks.len()).filter(|n| chunks[*n].start()).take(3) {
-        let joined = read(format, &sent(&[&chunks[start..]]), there);
+        let joined = read(format, &sent(&[&chunks[start..]]));
         let last = said.last().expect("a frame at least");
         assert_eq!(joined.last(), Some(last));
         assert!(joined.len() <= said.len() + 3);
@@ -45,23 +45,20 @@ pub(super) fn judge(format: Format, epochs: &[Epoch]) -> Option<Vec<Said>> {
     Some(said)
 }
 
-fn read(format: Format, bytes: &[u8], epochs: &[Epoch]) -> Vec<Said> {
+fn read(format: Format, bytes: &[u8]) -> Vec<Said> {
     if bytes.is_empty() {
         return Vec::new();
     }
     match format {
-        Format::Flv => tags(bytes, epochs),
+        Format::Flv => tags(bytes),
         _ => messages(bytes),
     }
 }
 
 /// The tags of a file, walked by hand, and by our own reader.
-fn tags(bytes: &[u8], epochs: &[Epoch]) -> Vec<Said> {
+fn tags(bytes: &[u8]) -> Vec<Said> {
     let (header, mut rest) = bytes.split_at(13);
     assert_eq!((&header[..4], &header[5..]), (&b"FLV\x01"[..], &[0, 0, 0, 9, 0, 0, 0, 0][..]));
-    let promised = |track: &Track| if matches!(track.config, CodecConfig::Video(_)) { 1 } else { 4 };
-    let kinds = epochs.iter().flat_map(|epoch| &epoch.tracks).fold(0, |kinds, track| kinds | promised(track));
-    assert_eq!(kinds & !header[4], 0, "what comes was promised");
     let mut said = Vec::new();
     while !rest.is_empty() {
         let length = u32::from_be_bytes([0, rest[1], rest[2], rest[3]]);
@@ -69,6 +66,8 @@ fn tags(bytes: &[u8], epochs: &[Epoch]) -> Vec<Said> {
         assert_eq!(rest[8..11], [0; 3]);
         let (tag, after) = rest.split_at(11 + length as usize);
         assert_eq!(after[..4], (length + 11).to_be_bytes(), "the size of the tag before");
+        let promised = [(8, 4), (9, 1)].into_iter().find(|(kind, _)| *kind == tag[0]);
+        assert!(promised.is_none_or(|(_, bit)| header[4] & bit != 0), "what comes was promised");
         said.push((tag[0], time, tag[11..].to_vec()));
         rest = &after[4..];
     }

@@ -65,7 +65,7 @@ impl Asked {
                 continue;
             };
             let name = String::from_utf8_lossy(&line[..colon]).to_ascii_lowercase();
-            let value = line[colon + 1..].trim_ascii().to_vec();
+            let value = trimmed(&line[colon + 1..]).to_vec();
             let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
             let shown = value.iter().all(|byte| (0x20..0x7F).contains(byte));
             asked.formal &= !name.is_empty() && name.bytes().all(legal) && shown;
@@ -126,4 +126,12 @@ impl Asked {
             && self.fields.len() < 40
             && size < 4_096
     }
+}
+
+/// Without the spaces and tabs around it (§5.5).
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
