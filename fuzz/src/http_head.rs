@@ -43,6 +43,14 @@ fn judge(house: &House, said: &[u8], bytes: &[u8], closed: bool) {
             break;
         };
         let last = n + 1 == heard.len() && closed;
+        if answer.status == 101 {
+            assert!(request.method == "GET" && request.wants_socket() && n + 1 == heard.len(), "{}", told());
+            // The example of RFC 6455 §1.3.
+            let sample = request.values("sec-websocket-key").next() == Some(b"dGhlIHNhbXBsZSBub25jZQ==");
+            let accept = answer.field("sec-websocket-accept");
+            assert!(!sample || accept == Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{}", told());
+            messages(&answer.body);
+        }
         if request.bare || (request.has_body() && !request.is_obs()) {
             assert!(answer.status >= 400 && last, "a bad request is taken: {}", told());
         }
@@ -133,6 +141,28 @@ fn frames(mut bytes: &[u8]) {
         assert!(!first || (head[3], head[4]) == (4, 0), "settings come first");
         let Some((_, after)) = rest.split_at_checked(length) else { return };
         (bytes, first) = (after, false);
+    }
+}
+
+/// Frames of WebSocket as a server sends them (RFC 6455 §5.2): whole messages of bytes, not masked, their lengths in the
+/// shortest form, and nothing behind a close.
+fn messages(mut bytes: &[u8]) {
+    let mut over = false;
+    while let Some((&[first, short], rest)) = bytes.split_first_chunk::<2>() {
+        assert!(!over && matches!(first, 0x82 | 0x88 | 0x8A) && short < 0x80, "{first:#x} {short:#x}");
+        let (width, least) = match short {
+            127 => (8, 1 << 16),
+            126 => (2, 126),
+            _ => (0, 0),
+        };
+        let Some((length, rest)) = rest.split_at_checked(width) else { return };
+        let length = match width {
+            0 => u64::from(short),
+            _ => length.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
+        };
+        assert!(length >= least && (first == 0x82 || length < 126));
+        let Some((_, after)) = rest.split_at_checked(length as usize) else { return };
+        (bytes, over) = (after, first == 0x88);
     }
 }
 

@@ -74,7 +74,7 @@ impl Asked {
         Some(asked)
     }
 
-    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.fields.iter().filter(move |(one, _)| one == name).map(|(_, value)| &value[..])
     }
 

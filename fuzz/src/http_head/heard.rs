@@ -70,7 +70,7 @@ impl Heard {
             assert!(length.is_none() || coded.is_none(), "{head}");
             if status == 101 {
                 // What follows is of another protocol.
-                bytes = &[];
+                (heard.body, bytes) = (bytes.to_vec(), &[]);
             } else if method == "HEAD" || matches!(status, 204 | 304) {
             } else if let Some(length) = length {
                 let (body, rest) =

@@ -190,6 +190,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     said.push(
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x08\x06\0\0\0\0\0pingping".to_owned(),
     );
+    let socket = head("GET", "/live/cam.flv", fields[11]);
     said.push("GET /livez HTTP/1.0\r\n\r\n".to_owned());
     said.into_iter()
         .zip(0_u8..)
