@@ -76,10 +76,15 @@ fn run(
         flags: Some(tfhd.default_sample_flags.unwrap_or(trex.default_sample_flags)),
         cts: None,
     };
+    let last = growing.track.samples.last();
     let mut dts = match traf.find("traf", b"tfdt")? {
-        Some(tfdt) => i64::try_from(tfdt.decode::<Tfdt>("tfdt")?.base_media_decode_time)
-            .map_err(|_| ClipError::damaged("tfdt", "is too late"))?,
-        None => growing.track.samples.last().map_or(0, |last| last.dts.saturating_add(last.duration)),
+        Some(tfdt) => {
+            let time = i64::try_from(tfdt.decode::<Tfdt>("tfdt")?.base_media_decode_time);
+            let time = time.map_err(|_| ClipError::damaged("tfdt", "is too late"))?;
+            // A time that steps back cannot be sent: the sample follows the one before it at once.
+            last.map_or(time, |last| time.max(last.dts))
+        }
+        None => last.map_or(0, |last| last.dts.saturating_add(last.duration)),
     };
     let mut at = base;
     for node in boxes::walk("traf", traf.body) {
@@ -130,17 +135,53 @@ fn samples(
 
 #[cfg(test)]
 mod tests {
-    use mp4_atom::TrunSamples;
+    use mp4_atom::{Encode as _, TrunSamples};
 
     use super::*;
     use crate::media::{AudioCodec, Timescale};
     use crate::push::clip::{Coding, Edit};
 
-    #[test]
-    fn runs_that_have_the_same_bytes_have_no_more_than_the_file() {
+    fn sound() -> RawTrack {
         let coding = Coding::sound(AudioCodec::Mp3, None).unwrap();
         let (scale, edit) = (Timescale::MILLIS, Edit::default());
-        let mut track = RawTrack { id: 1, index: 0, coding, scale, edit, samples: Vec::new() };
+        RawTrack { id: 1, index: 0, coding, scale, edit, samples: Vec::new() }
+    }
+
+    /// A fragment of one sample, at a time if it says one.
+    fn traf(time: Option<u64>) -> Vec<u8> {
+        let mut body = Vec::new();
+        let (size, duration) = (Some(1), Some(10));
+        let tfhd = Tfhd {
+            track_id: 1,
+            default_base_is_moof: true,
+            default_sample_size: size,
+            default_sample_duration: duration,
+            ..Tfhd::default()
+        };
+        tfhd.encode(&mut body).unwrap();
+        time.into_iter().for_each(|time| Tfdt { base_media_decode_time: time }.encode(&mut body).unwrap());
+        let samples = TrunSamples::Inherited { count: 1, first_flags: None };
+        Trun { data_offset: Some(0), samples }.encode(&mut body).unwrap();
+        [&(body.len() as u32 + 8).to_be_bytes()[..], b"traf", &body].concat()
+    }
+
+    #[test]
+    fn a_fragment_that_says_an_earlier_time_follows_at_once() {
+        let (mut track, file) = (sound(), Bytes::from_static(&[7; 20]));
+        let moof = Node { kind: *b"moof", at: 0, whole: &file, body: &file };
+        let mut growing = [Growing::of(&mut track)];
+        for time in [Some(1_000), Some(400), None, Some(2_000)] {
+            let bytes = traf(time);
+            let node = boxes::walk("moof", &bytes).next().unwrap().unwrap();
+            run(&file, &moof, &node, 0, &[], &mut growing).unwrap();
+        }
+        let times: Vec<_> = track.samples.iter().map(|sample| sample.dts).collect();
+        assert_eq!(times, [1_000, 1_000, 1_010, 2_000]);
+    }
+
+    #[test]
+    fn runs_that_have_the_same_bytes_have_no_more_than_the_file() {
+        let mut track = sound();
         let file = Bytes::from_static(&[7; 20]);
         let trun =
             Trun { data_offset: Some(0), samples: TrunSamples::Inherited { count: 8, first_flags: None } };

@@ -201,7 +201,9 @@ impl Movie<'_> {
             Some(tfdt) => {
                 let (words, flags) = self.table(tfdt)?;
                 let first = i128::from(*words.first()?);
-                if flags >> 24 == 0 { first } else { first << 32 | i128::from(*words.get(1)?) }
+                let said = if flags >> 24 == 0 { first } else { first << 32 | i128::from(*words.get(1)?) };
+                // Times that are sent never fall.
+                last.map_or(said, |last| said.max(last.dts))
             }
             None => last.map_or(0, |last| last.dts + last.duration.unwrap_or(0)),
         };
