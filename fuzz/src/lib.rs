@@ -2,9 +2,13 @@
 //! panic; what is taken must be fit to be packaged.
 
 mod chunks;
+mod clip;
 mod cmaf;
 mod config;
+mod endless;
+mod heap;
 mod hls_query;
+mod http_head;
 mod judge;
 mod nal;
 mod playlist;
@@ -21,9 +25,13 @@ use rillcast::media::{AudioCodec, CodecConfig, CodecLimits, Track, TrackId, Vide
 use rillcast::{cmaf as boxes, flv};
 
 pub use self::chunks::chunks;
+pub use self::clip::clip;
 pub use self::cmaf::cmaf;
 pub use self::config::config;
+pub use self::endless::{endless, ts};
+pub use self::heap::Heap;
 pub use self::hls_query::hls_query;
+pub use self::http_head::http_head;
 pub use self::nal::nal;
 pub use self::playlist::playlist;
 pub use self::round_trip::chunk_roundtrip;
@@ -112,6 +120,7 @@ pub fn seeds(file: &[u8]) -> Vec<Seed> {
     let (mut seeds, mut starts) = (Vec::new(), Vec::<(&'static str, Vec<u8>, usize)>::new());
     let Ok(tags) = flv::File::open(Bytes::copy_from_slice(file)) else { return seeds };
     let tags: Vec<_> = tags.flatten().collect();
+    seeds.extend(clip::cut(file).map(|cut| ("clip", cut)));
     seeds.extend(script::told().into_iter().map(|told| ("bpm", told)));
     let kind = |kind| match kind {
         TagKind::Audio => 8,
@@ -163,16 +172,25 @@ pub fn seeds(file: &[u8]) -> Vec<Seed> {
     seeds
 }
 
+/// What a file of MP4 gives.
+pub fn movie(file: &[u8]) -> Vec<Seed> {
+    clip::cut(file).map(|cut| ("clip", cut)).into_iter().collect()
+}
+
 /// What targets begin from that no file gives them.
 pub fn own_seeds() -> Vec<Seed> {
-    let all: [(&'static str, Vec<Vec<u8>>); 7] = [
+    let all: [(&'static str, Vec<Vec<u8>>); 11] = [
         ("chunk_roundtrip", round_trip::seeds()),
+        ("clip", self::clip::seeds()),
         ("cmaf", self::cmaf::seeds()),
         ("config", config::seeds()),
+        ("endless", self::endless::seeds()),
         ("hls_query", hls_query::seeds()),
+        ("http_head", self::http_head::seeds()),
         ("nal", nal::sections()),
         ("playlist", playlist::seeds()),
         ("timeline", timeline::seeds()),
+        ("ts", self::endless::seeds()),
     ];
     all.into_iter().flat_map(|(target, seeds)| seeds.into_iter().map(move |seed| (target, seed))).collect()
 }

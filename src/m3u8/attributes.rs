@@ -32,10 +32,15 @@ impl<'a> Attributes<'a> {
                 let rest = if rest.is_empty() { None } else { Some(rest.strip_prefix(',')?) };
                 (value, true, rest)
             }
-            None => match after.split_once(',') {
-                Some((value, rest)) => (value, false, Some(rest)),
-                None => (after, false, None),
-            },
+            None => {
+                let (value, rest) =
+                    after.split_once(',').map_or((after, None), |(value, rest)| (value, Some(rest)));
+                // Whatever stands without quotes holds none (§4.2): printed in quotes it could not be read again.
+                if value.contains('"') {
+                    return None;
+                }
+                (value, false, rest)
+            }
         };
         Some((Attribute { name, value, quoted }, rest))
     }
@@ -80,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_broken_list_says_so() {
-        for list in ["", "A", "=1", "a=1", "A=\"x", "A=\"x\"y", "A=1,", "A=1,,B=2"] {
+        for list in ["", "A", "=1", "a=1", "A=\"x", "A=\"x\"y", "A=1,", "A=1,,B=2", "A=x\"", "A=x\"y\",B=2"] {
             assert!(!read(list).1, "{list:?}");
         }
     }

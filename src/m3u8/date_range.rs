@@ -115,6 +115,7 @@ mod tests {
             "ID=\"a\",START-DATE=\"now\"",
             "ID=\"a\",START-DATE=\"2014-03-05T11:15:00Z\",DURATION=-1",
             "ID=\"a\",START-DATE=\"2014-03-05T11:15:00Z\",",
+            "ID=a\",START-DATE=\"2014-03-05T11:15:00Z\"",
         ] {
             assert_eq!(DateRange::parse(line), None, "{line}");
         }

@@ -23,7 +23,7 @@ impl Skip {
         for attribute in attributes.by_ref() {
             match attribute.name {
                 "SKIPPED-SEGMENTS" => segments = Some(integer(attribute.value)?),
-                // A quoted string: without quotes it could hold some, and would not print as it was read.
+                // A quoted string, or it is something else of the same name.
                 "RECENTLY-REMOVED-DATERANGES" if attribute.quoted => {
                     let ids = attribute.value.split('\t').filter(|id| !id.is_empty());
                     removed = Some(ids.map(str::to_owned).collect());
@@ -52,9 +52,11 @@ mod tests {
 
     #[test]
     fn ids_that_stand_without_quotes_are_none() {
-        for list in ["SKIPPED-SEGMENTS=3,RECENTLY-REMOVED-DATERANGES=\ta\"b\"", "SKIPPED-SEGMENTS=3"] {
+        for list in ["SKIPPED-SEGMENTS=3,RECENTLY-REMOVED-DATERANGES=\ta", "SKIPPED-SEGMENTS=3"] {
             let skip = Skip::parse(list).unwrap();
             assert_eq!(skip.removed_date_ranges, None, "{list}");
         }
+        let quotes = "SKIPPED-SEGMENTS=3,RECENTLY-REMOVED-DATERANGES=\ta\"b\"";
+        assert_eq!(Skip::parse(quotes), None, "quotes stand around a value or nowhere");
     }
 }

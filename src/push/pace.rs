@@ -190,14 +190,22 @@ impl Cursor {
             return;
         }
         self.index = self.first;
-        loop {
-            self.lap = self.lap.saturating_add(1);
-            self.lap_start = self.lap_end;
-            self.lap_end = self.lap_at(self.lap.saturating_add(1), track, period);
-            if self.lap_end > self.lap_start || self.lap_start == i64::MAX {
-                return;
-            }
-        }
+        self.lap_start = self.lap_end;
+        let end = self.lap_past(self.lap_start, track, period);
+        self.lap = self.lap.saturating_add(1).max(end.saturating_sub(1));
+        self.lap_end = self.lap_at(self.lap.saturating_add(1), track, period);
+    }
+
+    /// The first lap that begins after `ticks`, which are on the grid: of those that have room for nothing there can be
+    /// more than anybody could count one by one.
+    fn lap_past(&self, ticks: i64, track: &ClipTrack, period: Ticks) -> u64 {
+        let each = i128::from(period.value).saturating_mul(i128::from(track.scale.per_second()));
+        let unit = i128::from(period.scale.per_second()).saturating_mul(i128::from(self.grid));
+        let next = i128::from(ticks).checked_div(self.grid.into()).unwrap_or(0).saturating_add(1);
+        // Where it is half a unit or less before `next`, it is rounded to that; and to whole laps.
+        let exact = next.saturating_mul(unit).saturating_sub(unit / 2);
+        let laps = exact.saturating_add(each.saturating_sub(1)).checked_div(each).unwrap_or(0);
+        u64::try_from(laps).unwrap_or(u64::MAX)
     }
 
     /// Whether the sample at `index` exists and begins before the lap ends.
@@ -216,4 +224,29 @@ fn timed<'a>(track: &ClipTrack, sample: &'a Sample, offset: i64, shift: i64) -> 
     let pts = millis(sample.dts.saturating_add(offset).saturating_add(sample.cts));
     let cts = i32::try_from(pts.saturating_sub(dts)).unwrap_or(i32::MAX);
     Due { track: track.track.id, dts: dts.saturating_add(shift), cts, sample }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::media::{AudioCodec, AudioConfig, CodecConfig, Track};
+
+    #[test]
+    fn sound_that_lasts_longer_than_many_laps_leaves_them_out_at_once() {
+        let scale = Timescale::new(1).unwrap();
+        let (codec, record, codecs) = (AudioCodec::Mp3, Bytes::new(), String::new());
+        let config = AudioConfig { codec, record, codecs, sample_rate: scale, channels: 1, frame_samples: 1 };
+        let sample = Sample { dts: 0, cts: 0, duration: 4_000_000_000, key: true, payload: Bytes::new() };
+        let track = Track { id: TrackId::AUDIO, config: CodecConfig::Audio(config) };
+        let track = ClipTrack { track, scale, samples: vec![sample] };
+        let mut cursor = Cursor::new(0, &track, true, Ticks::millis(3));
+        for n in 1..10 {
+            cursor.advance(&track, true, Ticks::millis(3));
+            // The first lap that begins nearer to it than to what comes before.
+            assert_eq!((cursor.lap_end, cursor.lap_start), (n * 4_000_000_000, (n - 1) * 4_000_000_000));
+            assert_eq!(cursor.lap, ((n as u64 * 4 - 2) * 1_000_000_000_000).div_ceil(3) - 1);
+        }
+    }
 }

@@ -33,6 +33,7 @@ mod ingest;
 pub mod inspect;
 mod intake;
 mod io;
+mod lines;
 mod listen;
 mod log;
 mod member;

@@ -21,6 +21,7 @@ use crate::control::Dismissal;
 use crate::media::{HttpLimits, Limit};
 
 use super::clock::Clock;
+use super::lines::Lines;
 use super::unasked::Unasked;
 
 /// First bytes of HTTP/2 with prior knowledge (RFC 9113 §3.4).
@@ -259,38 +260,6 @@ impl Vitals {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How the lines end that a peer has sent in HTTP/1.
-#[derive(Debug, Default)]
-struct Lines {
-    /// The last four bytes.
-    tail: u32,
-    /// Whether the head that is awaited has come whole.
-    whole: bool,
-    /// Whether a line of it has ended in LF without CR.
-    bare: bool,
-    /// The same of what came after it.
-    later: bool,
-}
-
-impl Lines {
-    fn received(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            let bare = *byte == b'\n' && self.tail.to_be_bytes()[3] != b'\r';
-            self.tail = (self.tail << 8) | u32::from(*byte);
-            self.bare |= bare && !self.whole;
-            self.later |= bare && self.whole;
-            self.whole |= self.tail == u32::from_be_bytes(*b"\r\n\r\n");
-        }
-    }
-
-    fn judge(&mut self, body: bool) -> bool {
-        let bad = self.bare || (self.later && !body);
-        // What came after the head is the next one, or several: as a whole it is good or bad.
-        (self.bare, self.later, self.whole) = (self.bare || self.later, false, false);
-        bad
     }
 }
 

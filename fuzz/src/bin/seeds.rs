@@ -19,6 +19,7 @@ fn main() -> std::io::Result<()> {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let seeds = match path.extension().and_then(|ending| ending.to_str()) {
                 Some("flv") => rillcast_fuzz::seeds(&std::fs::read(&path)?),
+                Some("mp4") => rillcast_fuzz::movie(&std::fs::read(&path)?),
                 Some("m3u8") => vec![("playlist", std::fs::read(&path)?)],
                 _ => Vec::new(),
             };

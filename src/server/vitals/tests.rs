@@ -86,6 +86,22 @@ async fn lines_of_a_body_end_as_they_like() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn empty_lines_before_a_request_are_no_head_of_their_own() {
+    let vitals = Vitals::new(Clock::mono());
+    vitals.received(b"\r\n\r\nPOST / HTTP/1.1\nHost: t\r\nContent-Length: 2\r\n\r\n{}");
+    assert!(vitals.ends_lines_badly(true));
+    let vitals = Vitals::new(Clock::mono());
+    vitals.received(b"\r\n\r\nPOST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\n{\n}");
+    assert!(!vitals.ends_lines_badly(true));
+    // Of a later one, of which the beginning has come with the first.
+    let vitals = Vitals::new(Clock::mono());
+    vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nPOST / HTTP/1.1\r\nHost: t\r\n");
+    assert!(!vitals.ends_lines_badly(false));
+    vitals.received(b"\r\n{\n}");
+    assert!(!vitals.ends_lines_badly(true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_nobody_reads_is_due_in_ten_seconds() {
     let vitals = Vitals::new(Clock::mono());
     let request = vitals.begin();

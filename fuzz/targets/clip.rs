@@ -1,0 +1,7 @@
+//! Files that are published: see `rillcast_fuzz::clip`.
+#![no_main]
+
+#[global_allocator]
+static HEAP: rillcast_fuzz::Heap = rillcast_fuzz::Heap;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rillcast_fuzz::clip(data));
