@@ -60,5 +60,5 @@ pub use self::throttle::Quota;
 pub use self::tls::{Certificate, Tls};
 pub use self::value::Value;
 pub use self::verdict::{Grant, Refused, Verdict};
-pub use self::viewer::{Notice, Viewer};
+pub use self::viewer::{Dismissal, Viewer};
 pub use self::viewers::Viewers;

@@ -83,11 +83,11 @@ impl Seat {
     }
 }
 
-/// The word to a viewer that it is to go, for whoever drives its connection: also where it stands still.
+/// Where a viewer is told to go. Whoever drives its connection hears of it, though nothing moves there.
 #[derive(Debug, Clone)]
-pub struct Notice(Arc<Seat>);
+pub struct Dismissal(Arc<Seat>);
 
-impl Notice {
+impl Dismissal {
     /// Ready when the viewer is to be closed, and why: it is kicked, or shed. One task at a time may wait.
     pub fn poll(&self, cx: &Context<'_>) -> Poll<Reason> {
         {
@@ -150,8 +150,8 @@ impl Viewer {
     }
 
     /// Where it is told to go.
-    pub fn notice(&self) -> Notice {
-        Notice(Arc::clone(&self.seat))
+    pub fn dismissal(&self) -> Dismissal {
+        Dismissal(Arc::clone(&self.seat))
     }
 }
 

@@ -173,7 +173,7 @@ impl Tracked {
             Pace::Endless { patience, .. } => request.rests(patience),
         }
         if let Payload::Live(body) = &body {
-            request.heeds(body.notice());
+            request.heeds(body.dismissal());
         }
         Self { body, request, pace, left: Bytes::new() }
     }

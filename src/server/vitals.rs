@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use crate::control::Notice;
+use crate::control::Dismissal;
 use crate::media::{HttpLimits, Limit};
 
 use super::clock::Clock;
@@ -79,7 +79,7 @@ struct Asked {
     /// How the answer's body goes, once it has one.
     body: Option<Sending>,
     /// Where its viewer is told to go, and since when it is known that it was.
-    notice: Option<(Notice, Option<Instant>)>,
+    dismissal: Option<(Dismissal, Option<Instant>)>,
     /// Why it was given up, alone.
     given_up: Option<Over>,
 }
@@ -89,8 +89,8 @@ impl Asked {
     fn due(&mut self, limits: &HttpLimits, cx: &Context<'_>, now: Instant) -> Option<(Instant, Over)> {
         let bound = self.body.and_then(|body| body.due(limits));
         let bound = bound.map(|(due, limit)| (due, Over::Bound(limit)));
-        let told = self.notice.as_mut().and_then(|(notice, since)| {
-            let told = notice.poll(cx).is_ready();
+        let told = self.dismissal.as_mut().and_then(|(dismissal, since)| {
+            let told = dismissal.poll(cx).is_ready();
             told.then(|| (*since.get_or_insert(now) + FAREWELL, Over::SentAway))
         });
         bound.into_iter().chain(told).min_by_key(|(due, _)| *due)
@@ -246,7 +246,7 @@ impl Vitals {
         state.unasked.asked();
         let id = state.next;
         state.next = id.wrapping_add(1);
-        state.requests.push(Asked { id, body: None, notice: None, given_up: None });
+        state.requests.push(Asked { id, body: None, dismissal: None, given_up: None });
         InFlight(Asking { vitals: self.clone(), id })
     }
 
@@ -333,9 +333,9 @@ impl InFlight {
         alone.or_else(|| self.0.vitals.state().given_up).and_then(Over::limit)
     }
 
-    /// Its viewer is told to go by `notice`.
-    pub(super) fn heeds(&self, notice: Notice) {
-        self.0.asked(|asked| asked.notice = Some((notice, None)));
+    /// Its viewer is told to go by `dismissal`.
+    pub(super) fn heeds(&self, dismissal: Dismissal) {
+        self.0.asked(|asked| asked.dismissal = Some((dismissal, None)));
     }
 
     /// There is an answer, and its body is asked for at once.

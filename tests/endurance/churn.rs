@@ -10,6 +10,8 @@ use tokio::task::JoinSet;
 use super::book::Book;
 use super::readers::{Way, read, stall};
 use super::relay::Chance;
+use super::secure::Door;
+use super::server::Server;
 use super::viewer::watch;
 
 /// How long a session lasts: on average, and at most.
@@ -20,14 +22,16 @@ const STAY: (f64, f64) = (10.0, 60.0);
 pub(crate) struct Scene {
     pub(crate) rtmp: SocketAddr,
     pub(crate) http: SocketAddr,
+    pub(crate) secure: Door,
     pub(crate) names: Vec<String>,
     pub(crate) book: Arc<Book>,
     part: AtomicU64,
 }
 
 impl Scene {
-    pub(crate) fn new(rtmp: SocketAddr, http: SocketAddr, names: Vec<String>, book: Arc<Book>) -> Self {
-        Self { rtmp, http, names, book, part: AtomicU64::new(0) }
+    pub(crate) fn new(server: &Server, names: Vec<String>, book: Arc<Book>) -> Self {
+        let secure = server.secure.clone();
+        Self { rtmp: server.rtmp, http: server.http, secure, names, book, part: AtomicU64::new(0) }
     }
 
     /// A stream's name.
@@ -79,16 +83,20 @@ pub(crate) async fn session(scene: Arc<Scene>, mut chance: Chance, until: Instan
     let stay = (-(1.0 - chance.unit()).ln() * STAY.0).clamp(0.2, STAY.1);
     let until = until.min(Instant::now() + Duration::from_secs_f64(stay));
     let way = *chance.pick(&Way::ALL).unwrap_or(&Way::Flv);
+    let secure = chance.hits(0.25);
     let (kind, ended) = if chance.hits(0.1) {
         // As long as it takes to be given up.
         let until = until + Duration::from_secs(5);
-        ("that do not read", stall(&scene, stream, way, until).await)
+        ("that do not read", stall(&scene, stream, (way, secure), until).await)
     } else if chance.hits(0.7) {
-        ("of HLS", watch(&scene, stream, chance, until).await)
+        ("of HLS", watch(&scene, stream, chance, secure, until).await)
     } else {
-        ("of endless files, WebSocket and RTMP", read(&scene, stream, way, until).await)
+        ("of endless files, WebSocket and RTMP", read(&scene, stream, (way, secure), until).await)
     };
     scene.book.count(format!("sessions {kind}"));
+    if secure {
+        scene.book.count("sessions over TLS and HTTP/2, where their protocol is HTTP");
+    }
     if ended.is_err() {
         scene.book.count("sessions that ended early");
     }

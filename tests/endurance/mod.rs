@@ -4,7 +4,8 @@
 //! ```text
 //! server process ◀── encoders (some through the relay) ◀── faults, by seed
 //!       ▲ ▲ ▲
-//!       │ │ └─ churn: sessions of HLS, endless files, WebSocket, RTMP; every tenth does not read
+//!       │ │ └─ churn: sessions of HLS, endless files, WebSocket, RTMP, some over TLS;
+//!       │ │          every tenth does not read
 //!       │ └─── followers: one a stream, who know when the next part is due
 //!       └───── vitals: memory, descriptors, tasks, series         all of them ──▶ book ──▶ report
 //! ```
@@ -26,6 +27,7 @@ mod readers;
 mod relay;
 mod report;
 mod run;
+mod secure;
 mod server;
 mod viewer;
 mod vitals;

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use http_body_util::BodyExt;
 use rillcast::flv::amf0::{self, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::churn::Scene;
+use super::secure::Secure;
 use crate::Fault;
 
 /// What a player that does not read lets its system keep.
@@ -32,10 +34,20 @@ pub(crate) enum Way {
 
 impl Way {
     pub(crate) const ALL: [Self; 5] = [Self::Mp4, Self::Flv, Self::Ts, Self::WebSocket, Self::Rtmp];
+
+    /// Whether it is a file over HTTP.
+    fn is_file(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Flv | Self::Ts)
+    }
 }
 
 /// Reads until the instant given.
-pub(crate) async fn read(scene: &Scene, stream: usize, way: Way, until: Instant) -> Result<(), Fault> {
+pub(crate) async fn read(
+    scene: &Scene,
+    stream: usize,
+    (way, secure): (Way, bool),
+    until: Instant,
+) -> Result<(), Fault> {
     let asked = Instant::now();
     let name = scene.name(stream);
     let (bytes, head) = match way {
@@ -44,13 +56,14 @@ pub(crate) async fn read(scene: &Scene, stream: usize, way: Way, until: Instant)
             let mut socket = play(connect(scene.rtmp, None).await?, name).await?;
             drain(&mut socket, until).await?
         }
+        Way::Mp4 | Way::Flv | Way::Ts if secure => over_http2(scene, &path(name, way), until).await?,
         Way::Mp4 | Way::Flv | Way::Ts => {
             let mut socket = connect(scene.http, None).await?;
             socket.write_all(request(name, way).as_bytes()).await?;
             drain(&mut socket, until).await?
         }
     };
-    if head.starts_with("HTTP/1.1 406") {
+    if head.split(' ').nth(1) == Some("406") {
         scene.book.count("readers of a format that has no place for the codec");
         return Ok(());
     }
@@ -70,7 +83,19 @@ pub(crate) async fn read(scene: &Scene, stream: usize, way: Way, until: Instant)
 }
 
 /// Asks, and does not read.
-pub(crate) async fn stall(scene: &Scene, stream: usize, way: Way, until: Instant) -> Result<(), Fault> {
+pub(crate) async fn stall(
+    scene: &Scene,
+    stream: usize,
+    (way, secure): (Way, bool),
+    until: Instant,
+) -> Result<(), Fault> {
+    if secure && way.is_file() {
+        let mut connection = Secure::open(&scene.secure, Some(SMALL)).await?;
+        let response = connection.ask(&path(scene.name(stream), way)).await?;
+        tokio::time::sleep_until(until.into()).await;
+        drop(response);
+        return Ok(());
+    }
     let mut socket = connect(scene.address(way), Some(SMALL)).await?;
     let name = scene.name(stream);
     let socket = match way {
@@ -104,13 +129,28 @@ async fn connect(at: SocketAddr, small: Option<u32>) -> Result<TcpStream, Fault>
     Ok(socket.connect(at).await?)
 }
 
-fn request(name: &str, way: Way) -> String {
+fn path(name: &str, way: Way) -> String {
     let extension = match way {
         Way::Mp4 => "mp4",
         Way::Ts => "ts",
         Way::Flv | Way::WebSocket | Way::Rtmp => "flv",
     };
-    format!("GET /live/{name}.{extension} HTTP/1.1\r\nHost: soak\r\n\r\n")
+    format!("/live/{name}.{extension}")
+}
+
+fn request(name: &str, way: Way) -> String {
+    format!("GET {} HTTP/1.1\r\nHost: soak\r\n\r\n", path(name, way))
+}
+
+/// Bytes until the end, or the instant given; and how it begins.
+async fn over_http2(scene: &Scene, path: &str, until: Instant) -> Result<(u64, String), Fault> {
+    let response = Secure::open(&scene.secure, None).await?.ask(path).await?;
+    let head = format!("HTTP/2 {}", response.status().as_u16());
+    let (mut bytes, mut body) = (0, response.into_body());
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout_at(until.into(), body.frame()).await {
+        bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    Ok((bytes, head))
 }
 
 /// Bytes until the end, or the instant given; and how it begins.

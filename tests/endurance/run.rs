@@ -40,7 +40,7 @@ pub(crate) async fn run(options: Options) -> Result<Report, Fault> {
     doctor.look().await?;
     tokio::time::sleep(REST).await;
     let before = doctor.look().await?;
-    let scene = Arc::new(Scene::new(server.rtmp, server.http, names, book.clone()));
+    let scene = Arc::new(Scene::new(&server, names, book.clone()));
 
     let began = Instant::now();
     let looks = load(&options, &scene, &server, &mut doctor).await?;

@@ -1,5 +1,6 @@
 //! The server: the real binary in a process of its own, seen from outside.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,8 +13,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::Options;
+use super::secure::Door;
 use crate::Fault;
 
+const LISTENERS: [&str; 5] = ["rtmp", "rtmps", "http", "https", "admin"];
 /// How long a start and a stop may take.
 const START: Duration = Duration::from_secs(20);
 
@@ -23,6 +26,7 @@ pub(crate) struct Server {
     pub(crate) rtmp: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) admin: SocketAddr,
+    pub(crate) secure: Door,
     pub(crate) pid: u32,
     child: Child,
     log: Arc<Log>,
@@ -43,9 +47,10 @@ impl Server {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(&options.server);
         command.arg("serve").arg("--data").arg(data.path().join("data"));
-        for listener in ["--rtmp", "--http", "--admin"] {
-            command.args([listener, "127.0.0.1:0"]);
+        for listener in LISTENERS {
+            command.args([format!("--{listener}"), "127.0.0.1:0".to_owned()]);
         }
+        command.args(["--tls", "self-signed"]);
         for name in names {
             command.arg("--stream").arg(format!("{name}={}", key(name)));
         }
@@ -57,13 +62,15 @@ impl Server {
         let pid = child.id().ok_or("the server did not start")?;
         let mut lines = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
         let mut file = options.log.as_deref().map(create).transpose()?;
-        let mut at = Vec::new();
-        while at.len() < 3 {
+        let mut at = HashMap::new();
+        while at.len() < LISTENERS.len() {
             let line = tokio::time::timeout(START, lines.next_line()).await??;
             let line = line.ok_or("the server ended as it started")?;
             let value: serde_json::Value = serde_json::from_str(&line).map_err(|_| line.clone())?;
-            if value.get("message").and_then(|text| text.as_str()) == Some("listening") {
-                at.push(value.get("address").and_then(|text| text.as_str()).ok_or("no address")?.parse()?);
+            let text = |field| value.get(field).and_then(|text| text.as_str());
+            if text("message") == Some("listening") {
+                let listener = text("listener").ok_or("no listener")?.to_owned();
+                at.insert(listener, text("address").ok_or("no address")?.parse::<SocketAddr>()?);
             }
         }
         let log = Arc::new(Log::default());
@@ -76,8 +83,10 @@ impl Server {
                 }
             }
         });
-        let [rtmp, http, admin] = <[SocketAddr; 3]>::try_from(at).map_err(|_| "three listeners")?;
-        Ok(Self { rtmp, http, admin, pid, child, log, _data: data })
+        let at = |listener| at.get(listener).copied().ok_or("a listener is missing");
+        let (rtmp, http, admin, https) = (at("rtmp")?, at("http")?, at("admin")?, at("https")?);
+        let secure = Door::new(https, &data.path().join("data/self-signed.crt"))?;
+        Ok(Self { rtmp, http, admin, secure, pid, child, log, _data: data })
     }
 
     /// Sends it a signal.

@@ -6,6 +6,7 @@ use super::churn::Scene;
 use super::http::{Connection, resolve};
 use super::playlist::{Playlist, renditions};
 use super::relay::Chance;
+use super::secure::Secure;
 use crate::Fault;
 
 /// How long one answer may take: the longest that a request is held, and more.
@@ -18,19 +19,22 @@ pub(crate) async fn watch(
     scene: &Scene,
     stream: usize,
     mut chance: Chance,
+    secure: bool,
     until: Instant,
 ) -> Result<(), Fault> {
-    let mut connection = Connection::new(&scene.http.to_string());
+    let mut connection = Line::open(scene, secure).await?;
     let index = format!("/live/{}/index.m3u8", scene.name(stream));
     let Some(()) = get(scene, stream, &mut connection, &index).await? else { return Ok(()) };
     let all = renditions(&connection.text());
     let mut media = all.iter().map(|media| resolve(&index, media));
     let picture = media.next().ok_or("a multivariant playlist without a variant")?;
     let sound = media.next().filter(|_| chance.hits(0.4));
-    let pictures = rendition(scene, stream, picture, Chance::of(chance.next(), 1), until);
+    let pictures = rendition(scene, stream, &connection, picture, Chance::of(chance.next(), 1), until);
     let sounds = async {
         match sound {
-            Some(sound) => rendition(scene, stream, sound, Chance::of(chance.next(), 2), until).await,
+            Some(sound) => {
+                rendition(scene, stream, &connection, sound, Chance::of(chance.next(), 2), until).await
+            }
             None => Ok(()),
         }
     };
@@ -38,15 +42,64 @@ pub(crate) async fn watch(
     pictures.and(sounds)
 }
 
+/// What a viewer asks along.
+enum Line {
+    /// Plain HTTP/1.1, one request at a time.
+    Plain(Connection),
+    /// One connection for all that it asks for.
+    Secure(Secure),
+}
+
+impl Line {
+    async fn open(scene: &Scene, secure: bool) -> Result<Self, Fault> {
+        if secure {
+            Ok(Self::Secure(Secure::open(&scene.secure, None).await?))
+        } else {
+            Ok(Self::plain(scene))
+        }
+    }
+
+    fn plain(scene: &Scene) -> Self {
+        Self::Plain(Connection::new(&scene.http.to_string()))
+    }
+
+    /// One for what is asked for beside it.
+    fn another(&self, scene: &Scene) -> Self {
+        match self {
+            Self::Plain(_) => Self::plain(scene),
+            Self::Secure(secure) => Self::Secure(secure.clone()),
+        }
+    }
+
+    async fn get(&mut self, path: &str) -> Result<u16, Fault> {
+        match self {
+            Self::Plain(connection) => connection.get(path).await,
+            Self::Secure(secure) => secure.get(path).await,
+        }
+    }
+
+    fn body(&self) -> &[u8] {
+        match self {
+            Self::Plain(connection) => connection.body(),
+            Self::Secure(secure) => secure.body(),
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(self.body()).into_owned()
+    }
+}
+
 /// Follows one rendition: reloads are held, and every part that is new is fetched.
 async fn rendition(
     scene: &Scene,
     stream: usize,
+    line: &Line,
     media: String,
     mut chance: Chance,
     until: Instant,
 ) -> Result<(), Fault> {
-    let [mut playlists, mut parts] = [(); 2].map(|()| Connection::new(&scene.http.to_string()));
+    let [mut playlists, mut parts] = [(); 2].map(|()| line.another(scene));
     let delta = chance.hits(0.3);
     let (mut path, mut newest, mut init) = (media.clone(), None::<String>, None);
     while Instant::now() < until {
@@ -78,7 +131,7 @@ async fn rendition(
 async fn media_of(
     scene: &Scene,
     stream: usize,
-    connection: &mut Connection,
+    connection: &mut Line,
     playlist: &str,
     uri: Option<&str>,
 ) -> Result<(), Fault> {
@@ -92,12 +145,7 @@ async fn media_of(
 }
 
 /// Asks for something; nothing comes where a fault explains why.
-async fn get(
-    scene: &Scene,
-    stream: usize,
-    connection: &mut Connection,
-    path: &str,
-) -> Result<Option<()>, Fault> {
+async fn get(scene: &Scene, stream: usize, connection: &mut Line, path: &str) -> Result<Option<()>, Fault> {
     let asked = Instant::now();
     let answer = tokio::time::timeout(ANSWER, connection.get(path)).await;
     match answer {

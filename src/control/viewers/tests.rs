@@ -115,10 +115,10 @@ fn a_connection_is_told_that_it_is_kicked_and_cannot_come_straight_back() {
     let request = ViewerRequest { protocol: Protocol::Flv, ..ask(&cam, [192, 0, 2, 1], None) };
     let mut viewer = book.admit(&request, now).unwrap();
     viewer.sent(1_000, now);
-    let (woken, notice) = (Arc::new(Woken::default()), viewer.notice());
+    let (woken, dismissal) = (Arc::new(Woken::default()), viewer.dismissal());
     let waker = Waker::from(Arc::clone(&woken));
     let cx = Context::from_waker(&waker);
-    assert_eq!((notice.poll(&cx), notice.given()), (Poll::Pending, None));
+    assert_eq!((dismissal.poll(&cx), dismissal.given()), (Poll::Pending, None));
     let listed = book.list(Some(&cam), now).viewers.remove(0);
     assert_eq!(
         (listed.protocol, listed.bytes_sent, listed.id.to_string()),
@@ -126,7 +126,7 @@ fn a_connection_is_told_that_it_is_kicked_and_cannot_come_straight_back() {
     );
     assert!(book.kick(&listed.id.to_string(), now));
     assert!(woken.0.load(Ordering::Relaxed), "who drives it is woken");
-    assert_eq!((notice.poll(&cx), notice.given()), (Poll::Ready(Reason::Kicked), Some(Reason::Kicked)));
+    assert_eq!((dismissal.poll(&cx), dismissal.given()), (Poll::Ready(Reason::Kicked), Some(Reason::Kicked)));
     assert_eq!(viewer.close(Reason::ClientClosed, now), Reason::Kicked, "the first reason wins");
     drop(viewer);
     assert_eq!(book.crowd(&cam).total(), 0);
@@ -186,7 +186,7 @@ fn the_slowest_connections_are_shed_first_and_those_that_keep_up_never() {
         viewer.lagged(Lag { bytes, ..Lag::default() });
     }
     assert_eq!(book.shed(now), 2);
-    let told: Vec<_> = viewers.iter().take(4).map(|viewer| viewer.notice().given().is_some()).collect();
+    let told: Vec<_> = viewers.iter().take(4).map(|viewer| viewer.dismissal().given().is_some()).collect();
     assert_eq!(told, [false, true, true, false]);
 }
 
@@ -204,7 +204,7 @@ fn who_stands_still_is_shed_and_who_waits_for_more_is_not() {
     viewers[2].sent(1_000, later);
     let later = Now { mono: start.mono + Duration::from_millis(2_500), ..start };
     assert_eq!(book.shed(later), 1);
-    assert!(viewers[0].notice().given().is_some(), "it has not come back from what it was given");
+    assert!(viewers[0].dismissal().given().is_some(), "it has not come back from what it was given");
 }
 
 #[test]

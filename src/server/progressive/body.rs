@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::control::Notice;
+use crate::control::Dismissal;
 use crate::live::Reason;
 use crate::media::Limit;
 
@@ -36,8 +36,8 @@ impl LiveBody {
     }
 
     /// Where its viewer is told to go.
-    pub(in crate::server) fn notice(&self) -> Notice {
-        self.reader.notice().clone()
+    pub(in crate::server) fn dismissal(&self) -> Dismissal {
+        self.reader.dismissal().clone()
     }
 
     /// What it is on is given up, by the bound of its `limit`.

@@ -186,7 +186,7 @@ impl<'a> Player<'a> {
                 taken = poll_fn(|cx| match &mut self.reader {
                     Some(reader) if idle => take(reader, &self.codecs, &mut batch, cx),
                     // What is queued may stand still for long.
-                    Some(reader) => reader.notice().poll(cx).map(|reason| Err(Some(reason))),
+                    Some(reader) => reader.dismissal().poll(cx).map(|reason| Err(Some(reason))),
                     None => Poll::Pending,
                 }) => match taken {
                     Ok(()) => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::base::Rope;
-use crate::control::{Notice, Protocol, Viewer};
+use crate::control::{Dismissal, Protocol, Viewer};
 use crate::live::{Reason, Subscriber, Taken};
 use crate::media::{Limit, StreamName};
 use crate::progressive::{Chunk, Head};
@@ -30,7 +30,7 @@ pub(super) struct Reader {
     /// Whether something was missed before what is taken next.
     skipped: bool,
     viewer: Viewer,
-    notice: Notice,
+    dismissal: Dismissal,
     stream: StreamName,
     protocol: Protocol,
     bytes: u64,
@@ -55,7 +55,7 @@ impl Reader {
             room: Vec::new(),
             head: None,
             skipped: false,
-            notice: viewer.notice(),
+            dismissal: viewer.dismissal(),
             viewer,
             stream,
             protocol,
@@ -90,7 +90,7 @@ impl Reader {
     /// Ready once there is something to come next. Else why there is nothing more.
     pub(super) fn poll_fill(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Reason>> {
         while self.taken.is_empty() {
-            if let Poll::Ready(reason) = self.notice.poll(cx) {
+            if let Poll::Ready(reason) = self.dismissal.poll(cx) {
                 self.chunks.close(reason);
             }
             match self.chunks.take(Clock::mono(), MOST, &mut self.room) {
@@ -132,8 +132,8 @@ impl Reader {
     }
 
     /// Where it is told to go. It hears of that by itself when it comes for more; one that stands still does not come.
-    pub(super) fn notice(&self) -> &Notice {
-        &self.notice
+    pub(super) fn dismissal(&self) -> &Dismissal {
+        &self.dismissal
     }
 
     /// For how long a write to it may stand still.
@@ -147,7 +147,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let serving = self.context.phase() == Phase::Serving;
         let gone = if serving { Reason::ClientClosed } else { Reason::Shutdown };
-        let reason = self.chunks.close(self.notice.given().unwrap_or(gone));
+        let reason = self.chunks.close(self.dismissal.given().unwrap_or(gone));
         let (lag, now) = (self.chunks.lag(), Clock::now());
         self.viewer.lagged(lag);
         self.viewer.close(reason, now);

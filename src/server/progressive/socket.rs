@@ -146,7 +146,7 @@ async fn play(socket: &mut WebSocketStream<TokioIo<Upgraded>>, reader: &mut Read
                 Err(_) => return Reason::WriteTimeout,
             },
             // What it has been given stands in the socket, whole, before the farewell.
-            reason = poll_fn(|cx| reader.notice().poll(cx)) => return reason,
+            reason = poll_fn(|cx| reader.dismissal().poll(cx)) => return reason,
         }
     }
 }

@@ -207,7 +207,7 @@ async fn an_answer_whose_viewer_is_told_to_go_has_two_seconds_whatever_else_it_m
         vitals.received(if http2 { PREFACE } else { b"GET / HTTP/1.1\r\n\r\n" });
         let flight = vitals.begin();
         flight.flows(Duration::from_secs(300), false);
-        flight.heeds(viewer.notice());
+        flight.heeds(viewer.dismissal());
         let of_connection = || vitals.due(&limits, &cx, Clock::mono());
         let due = || if http2 { flight.asking().due(&limits, &cx, Clock::mono()) } else { of_connection() };
         assert_eq!(left(due()), Some((60, Limit::HttpBodyTime)));
