@@ -1,8 +1,11 @@
 //! Keys: whether the time it takes to refuse a stream key tells how near it came to the right one.
 //!
-//! Wrong keys of three kinds, in the order of chance, and Welch's t-test between each two kinds, as dudect does it
-//! (Reparaz, Balasch, Verbauwhede, "Dude, is my code constant time?", 2017): of all samples and of the fastest of them,
-//! where what the machine does besides weighs less. A |t| of 4.5 and more is a difference.
+//! Wrong keys of four kinds, in the order of chance, and Welch's t-test between those that differ in nothing but how near
+//! they came, as dudect does it (Reparaz, Balasch, Verbauwhede, "Dude, is my code constant time?", 2017): of all samples
+//! and of the fastest of them, where what the machine does besides weighs less. A |t| of 4.5 and more is a difference.
+//!
+//! Keys are made in batches before any is timed, and timed from one place: else the test sees how they were made. What a
+//! guess's own length costs is known to whoever guesses; two of one length are compared.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,14 +27,20 @@ const JUDGE: f64 = 4.5;
 /// Which parts of the samples are looked at, the fastest so many in a hundred.
 const PARTS: [usize; 4] = [100, 99, 90, 50];
 /// In which ways a key is wrong.
-const KINDS: [&str; 3] = ["first byte", "last byte", "length"];
+const KINDS: [&str; 4] = ["first byte", "last byte", "length", "length, first"];
+/// Keys that are made before they are timed.
+const BATCH: usize = 1_024;
+/// Room for a key.
+const ROOM: usize = 64;
+/// Addresses that are judged in turn.
+const STRANGERS: usize = 2_048;
 /// Attempts over sockets at once.
 const AT_ONCE: usize = 256;
 
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Samples of the comparison, and of the whole judgement.
-    #[arg(long, default_value_t = 600_000)]
+    #[arg(long, default_value_t = 800_000)]
     samples: usize,
     /// Attempts over a socket, each from an address of its own.
     #[arg(long, default_value_t = 20_000)]
@@ -45,6 +54,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     println!("seed {}; a |t| of {JUDGE} and more is a difference", options.seed);
     let right = generate_key()?.expose().to_owned();
     let mut guesses = Guesses { right: right.clone().into_bytes(), chance: options.seed };
+    let plain = sample(options.samples / 10, &mut guesses, |guess, _| {
+        let began = Instant::now();
+        black_box(black_box(guess).bytes().zip(black_box(&right).bytes()).all(|(a, b)| a == b));
+        began.elapsed()
+    });
+    told("byte by byte until one differs, to show that the test sees it", &plain);
     let hash = KeyHash::new(&right)?;
     let compared = sample(options.samples, &mut guesses, |guess, _| {
         let began = Instant::now();
@@ -53,9 +68,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     });
     told("comparison", &compared);
     let access = Access::new(streams(&right)?, false);
+    let start = Instant::now();
     let judged = sample(options.samples, &mut guesses, |guess, n| {
         let key = Secret::new(guess);
-        let claim = Claim { path: "cam", key: Some(&key), address: stranger(n), now: Instant::now() };
+        // Nobody tries ten times a minute, and all of them are remembered.
+        let now = start + Duration::from_secs(7 * (n / STRANGERS) as u64);
+        let claim = Claim { path: "cam", key: Some(&key), address: stranger(n % STRANGERS), now };
         let began = Instant::now();
         let verdict = black_box(access.authorize(black_box(&claim)));
         let took = began.elapsed();
@@ -83,31 +101,47 @@ impl Guesses {
         z ^ (z >> 31)
     }
 
-    /// A kind, and a key into `guess` that is wrong in that way alone.
-    fn next(&mut self, guess: &mut String) -> usize {
-        let (kind, byte) = ((self.draw() % 3) as usize, b'A' + (self.draw() % 26) as u8);
-        let last = self.right.len() - 1;
+    /// A key that is wrong in one way of those there are.
+    fn next(&mut self) -> Guess {
         // No key of ours has a capital letter.
-        let at = if kind == 0 { 0 } else { last };
-        guess.clear();
-        let bytes = self.right.iter().enumerate().map(|(n, right)| if n == at { byte } else { *right });
-        // One byte less is as many blocks of the hash: what a guess's own length costs is no secret.
-        guess.extend(bytes.take(if kind == 2 { last } else { last + 1 }).map(char::from));
-        kind
+        let (kind, byte) = ((self.draw() % 4) as usize, b'A' + (self.draw() % 26) as u8);
+        let (mut bytes, last) = ([b'-'; ROOM], self.right.len() - 1);
+        let at = if matches!(kind, 0 | 3) { 0 } else { last };
+        for (n, (to, right)) in bytes.iter_mut().zip(&self.right).enumerate() {
+            *to = if n == at { byte } else { *right };
+        }
+        Guess { kind, bytes, len: if kind < 2 { last + 1 } else { last } }
+    }
+}
+
+struct Guess {
+    kind: usize,
+    bytes: [u8; ROOM],
+    len: usize,
+}
+
+impl Guess {
+    fn text(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 }
 
 /// Times by the kind.
-type Samples = [Vec<f64>; 3];
+type Samples = [Vec<f64>; 4];
 
 fn sample(count: usize, guesses: &mut Guesses, mut time: impl FnMut(&str, usize) -> Duration) -> Samples {
-    let (mut samples, mut guess) = (Samples::default(), String::with_capacity(256));
-    for n in 0..count + count / 20 {
-        let kind = guesses.next(&mut guess);
-        let took = time(&guess, n).as_secs_f64() * 1e9;
+    let (mut samples, mut times, mut place) = (Samples::default(), Vec::new(), guesses.next());
+    for batch in 0..count.div_ceil(BATCH) + 1 {
+        let keys: Vec<Guess> = (0..BATCH).map(|_| guesses.next()).collect();
+        times.clear();
+        for (n, key) in keys.iter().enumerate() {
+            (place.bytes, place.len) = (key.bytes, key.len);
+            times.push(time(black_box(&place).text(), batch * BATCH + n));
+        }
         // The first are for caches and clocks.
-        if n >= count / 20 {
-            samples.get_mut(kind).into_iter().for_each(|kind| kind.push(took));
+        for (key, took) in keys.iter().zip(&times).filter(|_| batch > 0) {
+            let took = took.as_secs_f64() * 1e9;
+            samples.get_mut(key.kind).into_iter().for_each(|kind| kind.push(took));
         }
     }
     samples
@@ -136,9 +170,10 @@ fn over_sockets(options: &Options, right: &str, guesses: &mut Guesses) -> Result
     let samples = runtime.block_on(async {
         let (mut samples, mut tries) = (Samples::default(), JoinSet::new());
         for n in 0..options.attempts {
-            let mut guess = String::new();
-            let kind = guesses.next(&mut guess);
-            tries.spawn(async move { attempt(at, stranger(n), &guess).await.map(|took| (kind, took)) });
+            let guess = guesses.next();
+            tries.spawn(async move {
+                attempt(at, stranger(n), guess.text()).await.map(|took| (guess.kind, took))
+            });
             if tries.len() >= AT_ONCE || n + 1 == options.attempts {
                 let all = n + 1 == options.attempts;
                 while let Some(done) = tries.join_next().await {
@@ -215,14 +250,13 @@ fn told(what: &str, samples: &Samples) {
     println!("\n{what}:");
     for (kind, samples) in KINDS.iter().zip(samples) {
         let mean = samples.iter().sum::<f64>() / samples.len() as f64;
-        println!("  wrong {kind:10}  n {:7}  mean {mean:12.0} ns", samples.len());
+        println!("  wrong {kind:13}  n {:7}  mean {mean:12.0} ns", samples.len());
     }
     for part in PARTS {
-        let [first, last, length] = fastest(samples, part);
+        let [first, last, length, both] = fastest(samples, part);
         let pairs = [
             ("first byte / last byte", welch(&first, &last)),
-            ("first byte / length", welch(&first, &length)),
-            ("last byte / length", welch(&last, &length)),
+            ("length / length and first byte", welch(&length, &both)),
         ];
         let line = pairs.map(|(pair, t)| {
             format!("|t| {:5.2} {pair}{}", t.abs(), if t.abs() < JUDGE { "" } else { " DIFFERENT" })
