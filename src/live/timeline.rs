@@ -279,12 +279,12 @@ fn offset_of(frame: &Frame) -> i64 {
 }
 
 impl TrackTime {
-    /// Media time at `arrival`, by the last frame and the time since.
+    /// Media time at `arrival`, by the last frame and the time since. To the microsecond, as deadlines are: in ticks
+    /// of another scale than the packager's it could fall short of what a deadline was for.
     fn now(&self, arrival: Instant) -> Option<Ticks> {
         let (dts, last) = self.last?;
         let since = i64::try_from(arrival.saturating_duration_since(last).as_micros()).unwrap_or(0);
-        let since = Ticks::new(since, Timescale::MICROS).to(self.scale).value;
-        Some(Ticks::new(dts.saturating_add(since), self.scale))
+        Some(Ticks::new(Ticks::new(dts, self.scale).micros().saturating_add(since), Timescale::MICROS))
     }
 
     /// Media time of `source` milliseconds under the epoch's mapping.

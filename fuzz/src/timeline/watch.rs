@@ -16,6 +16,8 @@ use crate::judge;
 pub(super) struct Watch {
     parts: BTreeMap<u64, Arc<Part>>,
     segments: BTreeMap<u64, Arc<Segment>>,
+    /// Epoch of each segment, and whether it is a discontinuity, from when it opened on.
+    heads: BTreeMap<u64, (u32, bool)>,
     media_sequence: u64,
     /// Where that stood with the first part: a track that came late has no segments before.
     began: Option<u64>,
@@ -47,6 +49,11 @@ impl Watch {
         for pair in view.segments.windows(2) {
             assert_eq!(pair[0].head.msn + 1, pair[1].head.msn, "segments are numbered without a gap");
         }
+        let open = view.open.iter().map(|open| &open.head);
+        for head in view.segments.iter().map(|segment| &segment.head).chain(open) {
+            let said = (head.epoch, head.discontinuity);
+            assert_eq!(*self.heads.entry(head.msn).or_insert(said), said, "what was shown never changes");
+        }
         for segment in view.segments.iter() {
             let known = self.segments.entry(segment.head.msn).or_insert_with(|| Arc::clone(segment));
             assert!(Arc::ptr_eq(known, segment), "what was shown never changes");
@@ -67,24 +74,22 @@ impl Watch {
         let constants = rendition.constants();
         let scale = i128::from(constants.timescale().per_second());
         // A track that comes late may have nothing in the first epochs.
-        let first = self.segments.values().next().map_or(0, |segment| segment.head.epoch);
+        let first = self.heads.values().next().map_or(0, |(epoch, _)| *epoch);
         let (mut end, mut last, mut epoch) = (None, None, first);
         // The first that was seen: a small ring lets parts go before anybody has looked.
         let mut next = self.parts.keys().next().copied().unwrap_or(0);
         for (&n, part) in &self.parts {
             assert!(n == next || small && n > next, "parts {next} to {n} are missing");
+            let (segment_epoch, discontinuity) = self.heads[&part.msn];
+            assert!(segment_epoch >= epoch, "part {n} is of epoch {segment_epoch}, after {epoch}");
             if n != next {
-                end = None;
+                // What began an epoch may have come and gone with them.
+                (epoch, end) = (segment_epoch, None);
             }
             next = n + 1;
-            let segment = self.segments.get(&part.msn);
-            assert!(small || segment.is_some(), "segment {} is missing", part.msn);
-            let Some(segment) = segment else {
-                end = None;
-                continue;
-            };
-            if segment.head.epoch != epoch {
-                assert!(segment.head.epoch > epoch && segment.head.discontinuity && part.index == 0);
+            assert!(small || self.segments.contains_key(&part.msn), "segment {} is missing", part.msn);
+            if segment_epoch != epoch {
+                assert!(discontinuity && part.index == 0, "part {n} begins an epoch unannounced");
                 // A frame of sound may begin before the picture that an epoch begins with.
                 let slack = scale as i64 * 30 / 1_000;
                 assert!(
@@ -92,7 +97,7 @@ impl Watch {
                     "part {n} begins at {}, before {end:?}",
                     part.start
                 );
-                (epoch, end) = (segment.head.epoch, None);
+                (epoch, end) = (segment_epoch, None);
             }
             assert!(
                 end.is_none_or(|end| part.start == end),
