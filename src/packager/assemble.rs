@@ -324,7 +324,8 @@ impl Packager {
 
     fn lead_push(&mut self, frame: Frame) {
         let due = frame.dts.value;
-        let next = frame.duration.unwrap_or(self.guess);
+        // A picture of a new and slow rate is cut short: a gap follows, for it cannot be in two parts.
+        let next = frame.duration.unwrap_or(self.guess).min(self.lead.target);
         self.starved = false;
         self.settle_last(due, next);
         if self.lead.ends_in_gap() == Some(true) {
