@@ -254,8 +254,12 @@ impl Packager {
     /// Ends the leader's part at `due`, or later if there is more of it: what is missing is a gap.
     fn stand_in(&mut self, due: i64) {
         self.settle_end();
-        self.seal_lead(0);
         let missing = due.saturating_sub(self.lead.chain.unwrap_or(due));
+        if missing <= 0 && self.lead.waiting.is_empty() {
+            // Where the leader ends no part, others are not to begin one.
+            return;
+        }
+        self.seal_lead(0);
         if missing > 0 {
             self.starved = true;
             self.lead_gap(missing);

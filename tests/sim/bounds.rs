@@ -1,7 +1,10 @@
 //! What was declared holds for whatever comes later: pictures of other rates, holes in odd places, sound of other rates.
 
-use rillcast::live::{Registry, Settings};
-use rillcast::media::{StreamName, TrackId};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rillcast::live::{Publisher, Registry, Settings};
+use rillcast::media::{Frame, Now, StreamName, TrackId};
 
 use crate::source::{Sent, Source, chance, epoch};
 use crate::watch::Watcher;
@@ -21,7 +24,7 @@ fn changes(before: &Source, after: &Source, look: impl Fn(&Watcher)) {
         publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
         watcher.look(&generation);
     }
-    let now = start.plus(std::time::Duration::from_secs(6));
+    let now = start.plus(Duration::from_secs(6));
     after.tracks().into_iter().for_each(|track| publisher.configure(track, now));
     for one in of(after, 6_000_000, i64::MAX) {
         publisher.push(one.frame.clone(), now_at(start, &one)).unwrap();
@@ -144,4 +147,58 @@ fn what_comes_back_with_other_times_goes_on_behind_the_gaps() {
         let end = (last.start + last.duration) as f64 / scale;
         assert!((16.0..18.0).contains(&end), "{track} ends at {end}");
     }
+}
+
+/// A segment that is ended in haste, for the one before it is long ago, while its first picture has only begun; and then a
+/// source that leaves and is back before that is over: the sound of that moment makes no segment of its own, whose number
+/// the pictures of the new epoch have.
+#[test]
+fn a_source_that_is_back_at_once_leaves_no_segment_of_sound_alone() {
+    let source = Source::default();
+    let (start, registry) = (epoch(), Registry::new(Settings::default()));
+    let name = StreamName::parse("cam").unwrap();
+    let mut publisher = registry.publish(&name, start).unwrap();
+    let generation = Arc::clone(publisher.generation());
+    source.tracks().into_iter().for_each(|track| publisher.configure(track, start));
+    let sent = source.frames(30, start);
+    let wait = |publisher: &mut Publisher, until: Now| {
+        while let Some(due) = publisher.deadline().filter(|due| *due <= until.mono) {
+            publisher.tick(start.plus(due.saturating_duration_since(start.mono)));
+        }
+    };
+    let push = |publisher: &mut Publisher, one: &Sent, now: Now| {
+        let frame = Frame { arrival: now.mono, ..one.frame.clone() };
+        publisher.push(frame, now).unwrap();
+    };
+    for one in sent.iter().filter(|one| one.true_pts < 4_000_000) {
+        push(&mut publisher, one, now_at(start, one));
+    }
+    // A picture that comes late and has no place, for another configuration is to begin with a keyframe: the epoch of
+    // what came late is empty.
+    let late = start.plus(Duration::from_secs(7));
+    wait(&mut publisher, late);
+    let film = Source { rate: (8, 1), ..source.clone() };
+    film.tracks().into_iter().for_each(|track| publisher.configure(track, late));
+    let picture = |one: &&Sent| one.frame.track == TrackId::VIDEO && one.true_pts > 4_000_000;
+    push(&mut publisher, sent.iter().find(picture).unwrap(), late);
+    let back = start.plus(Duration::from_secs(14));
+    wait(&mut publisher, back);
+    let at = |track, from| {
+        sent.iter().find(|one| one.frame.track == track && one.true_pts >= from && one.frame.key).unwrap()
+    };
+    push(&mut publisher, at(TrackId::VIDEO, 14_000_000), back);
+    wait(&mut publisher, back);
+    // At its end to less than half a frame: it may still belong before that.
+    push(&mut publisher, at(TrackId::AUDIO, 14_115_000), back);
+    drop(publisher);
+    let mut publisher = registry.publish(&name, back).unwrap();
+    for one in source.frames(5, back) {
+        push(&mut publisher, &one, now_at(back, &one));
+    }
+    publisher.finish();
+    let epochs = |track| -> Vec<(u64, u32)> {
+        let view = generation.rendition(track).unwrap().view();
+        view.segments.iter().map(|segment| (segment.head.msn, segment.head.epoch)).collect()
+    };
+    assert_eq!(epochs(TrackId::VIDEO), epochs(TrackId::AUDIO));
 }
