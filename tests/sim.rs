@@ -2,6 +2,8 @@
 //! holds every view to every promise on the other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "sim/bounds.rs"]
+mod bounds;
 #[path = "sim/groups.rs"]
 mod groups;
 #[path = "sim/hostile.rs"]

@@ -97,10 +97,10 @@ impl Clock {
         }
     }
 
-    /// Puts a frame whose time is not to be believed where the next one is expected.
-    pub(super) fn restamp(&mut self, at: i64) -> Place {
+    /// Puts a frame whose time is not to be believed where the next one is expected, or `from` where that is later.
+    pub(super) fn restamp(&mut self, at: i64, from: i64) -> Place {
         match self.expected() {
-            Some(expected) => self.place(expected),
+            Some(expected) => self.place(expected.max(from)),
             None => self.place(at),
         }
     }
@@ -306,7 +306,7 @@ mod tests {
             assert!((1..=MOST_STEP).contains(&expected), "after {frames} frames and a hole: {expected}");
             // What cannot be believed then goes on at its pace, and not by holes.
             (0..10).for_each(|_| {
-                free.restamp(0);
+                free.restamp(0, 0);
             });
             assert!(free.expected().unwrap() - after <= 11 * MOST_STEP);
         }

@@ -64,6 +64,8 @@ pub(super) struct Timeline {
     believed: Vec<TrackId>,
     /// End of the latest frame placed, in microseconds of media time.
     end: i64,
+    /// Where gaps have come to that stand for frames of the leader, in microseconds of media time.
+    gaps: i64,
     jumped: Option<TrackId>,
 }
 
@@ -81,7 +83,8 @@ impl Timeline {
         let believed = believed.iter().copied().filter(|id| *id != first.track).collect();
         let (lead, tracks_time) = (first.track, Vec::new());
         let began = first.arrival;
-        let mut timeline = Self { lead, epoch, began, tracks: tracks_time, believed, end: 0, jumped: None };
+        let (end, gaps, jumped) = (0, 0, None);
+        let mut timeline = Self { lead, epoch, began, tracks: tracks_time, believed, end, gaps, jumped };
         timeline.start(tracks, rates, first, &[(first.track, offset_of(first))]);
         timeline
     }
@@ -156,6 +159,12 @@ impl Timeline {
     /// Time has gone on to `media` at least, though no frame said so.
     pub(super) fn reach(&mut self, media: Ticks) {
         self.end = self.end.max(media.micros());
+    }
+
+    /// Gaps up to `media` stand where frames of the leader should be: what has no time that can be believed is not from
+    /// before.
+    pub(super) fn pass(&mut self, media: Ticks) {
+        self.gaps = media.micros();
     }
 
     /// Begins a new epoch with `first`, a keyframe of the leading track, right after the last frame.
@@ -238,17 +247,18 @@ impl Timeline {
             return None;
         }
         let at = time.at(source, base);
+        let from = Ticks::new(self.gaps, Timescale::MICROS).to(time.scale).value;
         // A frame that its own codec cannot measure lasts as long as the one before it.
         if let Some(Ok(samples)) = time.sound.as_ref().map(|sound| codec::samples(sound, &frame.payload)) {
             time.clock.lasting(samples.into());
         }
         let place = if far {
-            time.clock.restamp(at)
+            time.clock.restamp(at, from)
         } else if time.jumps(at, source, frame.arrival) {
             if time.stray.is_some_and(|(_, agreed)| agreed >= AGREE) {
                 self.jumped = Some(frame.track);
             }
-            time.clock.restamp(at)
+            time.clock.restamp(at, from)
         } else {
             time.stray = None;
             time.clock.place(at)
@@ -279,12 +289,12 @@ fn offset_of(frame: &Frame) -> i64 {
 }
 
 impl TrackTime {
-    /// Media time at `arrival`, by the last frame and the time since.
+    /// Media time at `arrival`, by the last frame and the time since. To the microsecond, as deadlines are: in ticks
+    /// of another scale than the packager's it could fall short of what a deadline was for.
     fn now(&self, arrival: Instant) -> Option<Ticks> {
         let (dts, last) = self.last?;
         let since = i64::try_from(arrival.saturating_duration_since(last).as_micros()).unwrap_or(0);
-        let since = Ticks::new(since, Timescale::MICROS).to(self.scale).value;
-        Some(Ticks::new(dts.saturating_add(since), self.scale))
+        Some(Ticks::new(Ticks::new(dts, self.scale).micros().saturating_add(since), Timescale::MICROS))
     }
 
     /// Media time of `source` milliseconds under the epoch's mapping.

@@ -226,6 +226,9 @@ impl Writer {
         if self.rejoin || self.pending.iter().any(|track| track.id == frame.track) {
             return Ok(());
         }
+        if self.packager.starved() {
+            self.timeline.pass(self.packager.end());
+        }
         let Some(frame) = self.timeline.place(frame) else { return Ok(()) };
         if self.chokes(&frame) {
             return Ok(());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::follower::{Bounds, Cut, Ends, Follower, Next};
 use super::geometry::{Geometry, Settings, ticks};
+use super::init;
 use super::lane::Lane;
 use super::part::{Init, Sealed};
 use super::policy::Policy;
@@ -92,14 +93,14 @@ impl Packager {
         let scale = leader.timescale();
         // What is declared of it: of sound that leads, that is a whole number of its frames.
         let target = ticks(geometry.part_target_of(leader, rate_of(leader.id)), scale);
-        let lead = Lane::new(leader.id, scale, target, first_init(leader, scale)?);
+        let lead = Lane::new(leader.id, scale, target, init::first(leader, scale)?);
         let others = tracks.iter().filter(|track| track.id != leader.id);
         let bounds = Bounds { part: settings.limits.part_bytes, queue: settings.limits.segment_bytes };
         let followers = others
             .map(|track| {
                 let scale = track.timescale();
                 let target = ticks(geometry.part_target_of(track, rate_of(track.id)), scale);
-                Ok(Follower::new(Lane::new(track.id, scale, target, first_init(track, scale)?), bounds))
+                Ok(Follower::new(Lane::new(track.id, scale, target, init::first(track, scale)?), bounds))
             })
             .collect::<Result<_, Error>>()?;
         let span = ticks(geometry.part_span, scale);
@@ -172,7 +173,7 @@ impl Packager {
         self.end_epoch(false);
         for track in changed {
             if let Some(lane) = self.lanes().find(|lane| lane.id == track.id) {
-                lane.init = next_init(track, lane)?;
+                lane.init = init::next(track, lane)?;
             }
         }
         self.epoch = epoch;
@@ -187,7 +188,7 @@ impl Packager {
     /// one it has.
     pub fn announce(&mut self, track: &Track) -> Result<(), Error> {
         let Some(lane) = self.lanes().find(|lane| lane.id == track.id) else { return Ok(()) };
-        let next = next_init(track, lane)?;
+        let next = init::next(track, lane)?;
         let next = (next.number != lane.init.number).then_some(next);
         self.ready.push_back(Sealed::NextInit(track.id, next));
         Ok(())
@@ -253,8 +254,12 @@ impl Packager {
     /// Ends the leader's part at `due`, or later if there is more of it: what is missing is a gap.
     fn stand_in(&mut self, due: i64) {
         self.settle_end();
-        self.seal_lead(0);
         let missing = due.saturating_sub(self.lead.chain.unwrap_or(due));
+        if missing <= 0 && self.lead.waiting.is_empty() {
+            // Where the leader ends no part, others are not to begin one.
+            return;
+        }
+        self.seal_lead(0);
         if missing > 0 {
             self.starved = true;
             self.lead_gap(missing);
@@ -323,7 +328,8 @@ impl Packager {
 
     fn lead_push(&mut self, frame: Frame) {
         let due = frame.dts.value;
-        let next = frame.duration.unwrap_or(self.guess);
+        // A picture of a new and slow rate is cut short: a gap follows, for it cannot be in two parts.
+        let next = frame.duration.unwrap_or(self.guess).min(self.lead.target);
         self.starved = false;
         self.settle_last(due, next);
         if self.lead.ends_in_gap() == Some(true) {
@@ -332,12 +338,17 @@ impl Packager {
         self.policy.saw(due, next, frame.key);
         let elapsed = self.segment_elapsed();
         let ends = frame.key && self.policy.at_key(elapsed, self.lead.part_len());
-        if elapsed > 0 && (ends || self.policy.over(elapsed, next)) {
+        // What is left of a hole is the frame's own: it lasts that much longer.
+        let late = self.lead.chain.map_or(0, |chain| due.saturating_sub(chain)).clamp(0, self.lead.target);
+        if elapsed > 0 && (ends || self.policy.over(elapsed, next.saturating_add(late))) {
             self.cut(Next::Media);
         }
-        let len = self.lead.part_len();
+        let (len, known) = (self.lead.part_len(), frame.duration.is_some());
         let bytes = self.lead.part_bytes().saturating_add(frame.payload.len());
-        let full = len.saturating_add(next) > self.lead.target && len * 20 >= self.lead.target * 17;
+        // One that is known to have no room has none, be the part ever so short: no part may be too long. What others
+        // last is only guessed, and settled by the next one.
+        let enough = known || len * 20 >= self.lead.target * 17;
+        let full = len.saturating_add(next) > self.lead.target && enough;
         let heavy = bytes > self.limits.part_bytes;
         if len > 0 && (full || heavy) {
             if !full {
@@ -346,7 +357,6 @@ impl Packager {
             self.seal_part();
         }
         self.guess = next;
-        let known = frame.duration.is_some();
         self.lead.place(frame, next);
         // On a steady grid the part is known to be full with its last frame, without waiting for another.
         let (end, len) = (self.lead.chain.unwrap_or(due), self.lead.part_len());
@@ -401,7 +411,13 @@ impl Packager {
 
     /// Hands a cut at the leader's chain to every follower; `closes` when its segment ends there too.
     fn tell(&mut self, closes: Option<Next>) {
-        let Some(at) = self.lead.chain else { return };
+        if let Some(at) = self.lead.chain {
+            self.tell_at(at, closes);
+        }
+    }
+
+    /// The same of a cut at `at`.
+    fn tell_at(&mut self, at: i64, closes: Option<Next>) {
         let at = Ticks::new(at, self.lead.scale);
         for follower in &mut self.followers {
             // The leader has been waited for: who has not come until then is not waited for once more.
@@ -424,30 +440,42 @@ impl Packager {
         }
         let part = self.lead.part_start().unwrap_or(start);
         if due.saturating_sub(part) <= self.lead.target {
-            return self.lead.stretch_last(due);
+            return self.stretch_last(due);
         }
         let before = start.saturating_sub(part);
         if !known && before * 20 >= self.lead.target * 17 {
             self.seal_all_but_last();
             if due.saturating_sub(start) <= self.lead.target {
-                return self.lead.stretch_last(due);
+                return self.stretch_last(due);
             }
         }
         let part = self.lead.part_start().unwrap_or(start);
         let least = if known { end } else { start.saturating_add(1) };
         let stop = part.saturating_add(self.span).max(least).min(due);
-        self.lead.stretch_last(stop);
+        self.stretch_last(stop);
         self.seal_part();
         self.fill(due, next);
     }
 
+    /// Makes the last waiting frame of the leader last until `end`. Where its segment has no room for that, it begins
+    /// the next one.
+    fn stretch_last(&mut self, end: i64) {
+        let starts = self.lead.segment_start().zip(self.lead.waiting.last().map(|last| last.start));
+        let over = |start| self.policy.over(end.saturating_sub(start), 0);
+        if let Some((_, last)) = starts.filter(|(segment, last)| segment < last && over(*segment)) {
+            self.seal_lead(1);
+            self.lead.close(&mut self.out);
+            self.tell_at(last, Some(Next::Media));
+            self.msn = self.msn.saturating_add(1);
+        }
+        self.lead.stretch_last(end);
+    }
+
     fn seal_all_but_last(&mut self) {
-        let at = self.lead.waiting.last().map(|last| last.start);
+        let Some(at) = self.lead.waiting.last().map(|last| last.start) else { return };
         self.seal_lead(1);
         // The cut is where the last frame starts: its own end is not known yet.
-        let chain = std::mem::replace(&mut self.lead.chain, at);
-        self.tell(None);
-        self.lead.chain = chain;
+        self.tell_at(at, None);
     }
 
     /// Gap parts from the chain on, until a frame of `next` that is due at `due` fits into one part.
@@ -483,21 +511,4 @@ pub(super) fn segment_head(msn: u64, epoch: Epoch, init: Arc<Init>, start: Ticks
         date_time: epoch.wall.plus_micros(start.micros().saturating_sub(epoch.media.micros())),
         independent: false,
     }
-}
-
-fn first_init(track: &Track, scale: Timescale) -> Result<Arc<Init>, Error> {
-    let bytes = cmaf::init(track, scale).map_err(|source| Error::Init { track: track.id, source })?;
-    Ok(Arc::new(Init { number: 0, bytes }))
-}
-
-/// A new init section only where the bytes differ: EXT-X-MAP stays where nothing changed.
-fn next_init(track: &Track, lane: &mut Lane) -> Result<Arc<Init>, Error> {
-    // The lane's timescale, which playlists count in, stays: sound of another rate is counted in it.
-    let new = first_init(track, lane.scale)?;
-    if let Some(same) = [&lane.init, &lane.made].into_iter().find(|old| old.bytes == new.bytes) {
-        return Ok(Arc::clone(same));
-    }
-    let number = lane.made.number.saturating_add(1);
-    lane.made = Arc::new(Init { number, bytes: new.bytes.clone() });
-    Ok(Arc::clone(&lane.made))
 }

@@ -183,7 +183,8 @@ impl Follower {
                 Some(false) => return Fill::Reached,
                 None => return Fill::Waiting,
             }
-            let (due, duration) = (frame.dts.value, frame.duration.unwrap_or(self.guess));
+            let due = frame.dts.value;
+            let duration = frame.duration.unwrap_or(self.guess).min(self.lane.target);
             let bytes = self.lane.part_bytes().saturating_add(frame.payload.len());
             let end = self.lane.part_start().unwrap_or(due).saturating_add(self.lane.target);
             if self.lane.chain.is_some_and(|chain| chain < due && due <= end) {

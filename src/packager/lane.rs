@@ -109,8 +109,8 @@ impl Lane {
         let nominal = frame.duration.unwrap_or(guess);
         // The sample ends where it would have ended had it started when it was due; what a part has no room for is left
         // to the samples after it.
-        let most = self.target.max(nominal).min(i64::from(u32::MAX));
-        let duration = late.saturating_add(nominal).clamp(1, most.max(1));
+        let most = self.target.clamp(1, u32::MAX.into());
+        let duration = late.saturating_add(nominal).clamp(1, most);
         let offset = match frame.track.kind {
             TrackKind::Video => frame.cts.saturating_add(late),
             TrackKind::Audio => 0,

@@ -7,6 +7,7 @@
 mod assemble;
 mod follower;
 mod geometry;
+mod init;
 mod lane;
 mod part;
 mod policy;
