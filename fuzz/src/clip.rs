@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rillcast::media::{Timescale, TrackKind};
 use rillcast::push::{Clip, ClipError, ClipTrack, Pace};
 
-use crate::heap::Heap;
+use crate::heap;
 use crate::steps::Steps;
 use crate::timeline::origin;
 
@@ -46,7 +46,7 @@ pub fn clip(data: &[u8]) {
 
 fn judge(file: &[u8], whole: bool) {
     let bytes = Bytes::copy_from_slice(file);
-    let (read, most) = Heap::of(|| Clip::parse(bytes.clone()));
+    let (read, most) = heap::of(|| Clip::parse(bytes.clone()));
     assert!(most <= BASE + file.len() * COSTS, "{most} bytes of memory for a file of {}", file.len());
     let plain = if file.starts_with(b"FLV") { flv::plain(file) } else { movie::plain(file) };
     let clip = match read {

@@ -134,6 +134,7 @@ fn samples(
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use mp4_atom::{Encode as _, TrunSamples};
 

@@ -227,6 +227,7 @@ fn timed<'a>(track: &ClipTrack, sample: &'a Sample, offset: i64, shift: i64) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use bytes::Bytes;
 

@@ -190,10 +190,14 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     said.push(
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x08\x06\0\0\0\0\0pingping".to_owned(),
     );
-    let socket = head("GET", "/live/cam.flv", fields[11]);
     said.push("GET /livez HTTP/1.0\r\n\r\n".to_owned());
-    said.into_iter()
-        .zip(0_u8..)
-        .map(|(said, n)| [&[n.wrapping_mul(37)][..], said.as_bytes()].concat())
-        .collect()
+    // A ping, a message of text and a close, masked by nothing; and one that is longer than it may be.
+    let socket = head("GET", "/live/cam.flv", fields[11]);
+    let frames: [&[u8]; 2] = [
+        &[0x89, 0x81, 0, 0, 0, 0, 7, 0x81, 0x80, 0, 0, 0, 0, 0x88, 0x82, 0, 0, 0, 0, 3, 0xE8],
+        &[0x82, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0],
+    ];
+    let spoken = frames.map(|frames| [socket.as_bytes(), frames].concat());
+    let said = said.into_iter().map(String::into_bytes).chain(spoken);
+    said.zip(0_u8..).map(|(said, n)| [&[n.wrapping_mul(37)][..], &said].concat()).collect()
 }
