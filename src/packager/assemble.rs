@@ -95,17 +95,22 @@ impl Packager {
         let target = ticks(geometry.part_target_of(leader, rate_of(leader.id)), scale);
         let lead = Lane::new(leader.id, scale, target, init::first(leader, scale)?);
         let others = tracks.iter().filter(|track| track.id != leader.id);
-        let bounds = Bounds { part: settings.limits.part_bytes, queue: settings.limits.segment_bytes };
+        let span = ticks(geometry.part_span, scale);
+        let policy = Policy::new(ticks(geometry.segment, scale), geometry.segment_limit(scale), span);
         let followers = others
             .map(|track| {
-                let scale = track.timescale();
+                let (handed, scale) = (Ticks::new(policy.handed(), scale), track.timescale());
                 let target = ticks(geometry.part_target_of(track, rate_of(track.id)), scale);
+                let bounds = Bounds {
+                    part: settings.limits.part_bytes,
+                    queue: settings.limits.segment_bytes,
+                    handed: handed.to(scale).value,
+                };
                 Ok(Follower::new(Lane::new(track.id, scale, target, init::first(track, scale)?), bounds))
             })
             .collect::<Result<_, Error>>()?;
-        let span = ticks(geometry.part_span, scale);
         Ok(Self {
-            policy: Policy::new(ticks(geometry.segment, scale), geometry.segment_limit(scale), span),
+            policy,
             limits: settings.limits.clone(),
             lead,
             span,
@@ -270,7 +275,7 @@ impl Packager {
     /// A gap of `missing` ticks, in a segment without media: players that load the parts of a segment one after
     /// the other, as hls.js does, take all of it for lost where one of them is.
     fn lead_gap(&mut self, missing: i64) {
-        let over = self.policy.over(self.segment_elapsed(), missing);
+        let over = self.policy.over_gaps(self.segment_elapsed(), missing);
         if over || self.lead.ends_in_gap() == Some(false) {
             self.cut(Next::Gap);
         }

@@ -72,11 +72,13 @@ pub(super) struct Ends {
     pub(super) last_epoch: bool,
 }
 
-/// Most bytes of a follower's open part, and of its frames that wait for the leader.
+/// Most bytes of a follower's open part, and of its frames that wait for the leader; and the most ticks that it lacks of a
+/// segment and may leave to one of gaps after it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) part: usize,
     pub(super) queue: usize,
+    pub(super) handed: i64,
 }
 
 impl Follower {
@@ -299,9 +301,11 @@ impl Follower {
             self.lane.chain.get_or_insert(begins);
         }
         let mut missing = self.lane.chain.map_or(0, |chain| cut.at.saturating_sub(chain));
-        // Where the leader's next segment is a gap, what is missing here belongs to that too.
-        let own = cut.closes == Some(Next::Gap) && self.lane.ends_in_gap() == Some(false);
-        while !own && (missing > self.guess || (cut.closes.is_some() && self.lane.would_skip())) {
+        // Where the leader's next segment is a gap, what is missing here belongs to that too, as far as it has room.
+        let handed = cut.closes == Some(Next::Gap)
+            && self.lane.ends_in_gap() == Some(false)
+            && missing <= self.bounds.handed;
+        while !handed && (missing > self.guess || (cut.closes.is_some() && self.lane.would_skip())) {
             let gap = missing.clamp(1, self.lane.target);
             self.lane.gap(gap, self.head(cut, epoch), out);
             missing = missing.saturating_sub(gap);

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rillcast::live::{Publisher, Registry, Settings};
 use rillcast::media::{Frame, Now, StreamName, TrackId};
+use rillcast::packager;
 
 use crate::source::{Sent, Source, chance, epoch};
 use crate::watch::Watcher;
-use crate::{begin, now_at, publish_frames};
+use crate::{begin, now_at, publish_frames, publish_in_time};
 
 /// What `before` sends for six seconds, and then `after` on the same clock, whose configuration comes in between.
 fn changes(before: &Source, after: &Source, look: impl Fn(&Watcher)) {
@@ -130,12 +131,7 @@ fn what_comes_back_with_other_times_goes_on_behind_the_gaps() {
         one.true_pts >= 12_000_000 || !sound && one.true_pts < 3_000_000
     });
     let (mut publisher, generation) = begin(&source, start, Settings::default());
-    for one in &sent {
-        while let Some(due) = publisher.deadline().filter(|due| *due < one.frame.arrival) {
-            publisher.tick(start.plus(due.saturating_duration_since(start.mono)));
-        }
-        publisher.push(one.frame.clone(), now_at(start, one)).unwrap();
-    }
+    publish_in_time(&mut publisher, &generation, &sent, start);
     publisher.finish();
     for (track, scale) in [(TrackId::VIDEO, 90_000.0), (TrackId::AUDIO, 48_000.0)] {
         let view = generation.rendition(track).unwrap().view();
@@ -201,4 +197,54 @@ fn a_source_that_is_back_at_once_leaves_no_segment_of_sound_alone() {
         view.segments.iter().map(|segment| (segment.head.msn, segment.head.epoch)).collect()
     };
     assert_eq!(epochs(TrackId::VIDEO), epochs(TrackId::AUDIO));
+}
+
+/// Sound that stops a little before its pictures do, and long enough for a whole segment of nothing: what it lacks of the
+/// last segment goes into the next one with what the pictures lack, and that is no longer than the target by it.
+#[test]
+fn sound_that_stops_before_its_pictures_makes_no_longer_gap_than_they_do() {
+    for part in [200, 500, 1_000] {
+        for before in (0..part as i64 + 200).step_by(110) {
+            for stop in (3_000_000..5_500_000).step_by(370_000) {
+                let source = Source { gop: 1_000, ..Source::default() };
+                let start = epoch();
+                let mut sent = source.frames(14, start);
+                sent.retain(|one| {
+                    let sound = one.frame.track == TrackId::AUDIO;
+                    let from = if sound { stop - before * 1_000 } else { stop };
+                    !(from..stop + 4_500_000).contains(&one.true_pts)
+                });
+                println!("parts of {part} ms, pictures until {stop} us, sound {before} ms before");
+                let packager =
+                    packager::Settings { part: Duration::from_millis(part), ..packager::Settings::default() };
+                let settings = Settings { packager, ..Settings::default() };
+                let (mut publisher, generation) = begin(&source, start, settings);
+                let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
+                publisher.finish();
+                watcher.look(&generation);
+                // The watcher holds every segment to its target.
+                watcher.finish(&generation);
+            }
+        }
+    }
+}
+
+/// Pictures that are lost around a keyframe, where the segment is nearly as long as it may be: the next picture lasts from
+/// where they were lost on, and where the segment has no room for that, it begins another.
+#[test]
+fn what_is_lost_around_a_keyframe_takes_no_segment_past_its_target() {
+    for gop in [58, 60, 61] {
+        for (from, lost) in (-4..=1).flat_map(|from| (2..=8).map(move |lost| (from, lost))) {
+            let source = Source { gop, audio_rate: None, ..Source::default() };
+            let start = epoch();
+            let mut sent = source.frames(14, start);
+            let first = 40_000 * (3 * gop + from);
+            sent.retain(|one| !(first..first + 40_000 * lost).contains(&one.true_pts));
+            println!("GOP of {gop}, {lost} lost, the first {from} from the fourth keyframe");
+            let part = Duration::from_millis(200);
+            let packager = packager::Settings { part, ..packager::Settings::default() };
+            let settings = Settings { packager, ..Settings::default() };
+            publish_frames(&source, sent, start, settings).assert_nothing_lost(TrackId::VIDEO);
+        }
+    }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rillcast::live::{Expect, Notice, Publisher, Registry, Settings};
+use rillcast::live::{Expect, Notice, Registry, Settings};
 use rillcast::media::{RingLimits, StreamName, TrackId};
 
 use crate::source::{Source, epoch};
-use crate::watch::{Sample, Watcher};
-use crate::{begin, moves, now_at, publish_frames};
+use crate::watch::Sample;
+use crate::{begin, moves, now_at, publish_frames, publish_in_time};
 
 /// The widest offsets an FLV tag can carry, in milliseconds.
 const WIDEST: [i64; 4] = [(1 << 23) - 1, -(1 << 23), -40, 1];
@@ -190,16 +190,7 @@ fn an_epoch_begins_where_the_one_before_it_ended() {
         }
         println!("{silence} us of silence, {keyless} pictures without a keyframe");
         let (mut publisher, generation) = begin(&source, start, Settings::default());
-        let mut watcher = Watcher::default();
-        for one in &sent {
-            let due = |publisher: &Publisher| publisher.deadline().filter(|due| *due < one.frame.arrival);
-            while let Some(due) = due(&publisher) {
-                publisher.tick(start.plus(due.saturating_duration_since(start.mono)));
-                watcher.look(&generation);
-            }
-            publisher.push(one.frame.clone(), now_at(start, one)).unwrap();
-            watcher.look(&generation);
-        }
+        let watcher = publish_in_time(&mut publisher, &generation, &sent, start);
         let parts = &watcher.seen[&TrackId::VIDEO].parts;
         let mut end = None;
         for part in parts.values() {

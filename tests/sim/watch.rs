@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) segments: BTreeMap<u64, Arc<Segment>>,
     constants: Option<(u32, Option<std::time::Duration>, std::time::Duration, std::time::Duration)>,
     media_sequence: u64,
+    /// Where that stood with the first part: a track that comes late has no segments before.
+    began: Option<u64>,
     discontinuity_sequence: u64,
 }
 
@@ -146,7 +148,8 @@ impl Seen {
         }
         let listed: i64 = view.listed().iter().map(|segment| segment.duration).sum();
         let per_second = i64::from(c.timescale().per_second());
-        if view.media_sequence() > 1 {
+        let first = view.media_sequence();
+        if view.next_part > 0 && first > *self.began.get_or_insert(first) {
             assert!(
                 listed >= 3 * i64::from(c.target_duration) * per_second,
                 "fewer than three targets listed"
