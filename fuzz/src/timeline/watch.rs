@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rillcast::hls;
 use rillcast::live::{Rendition, Settings, View};
 use rillcast::m3u8::Media;
+use rillcast::media::Ticks;
 use rillcast::packager::{Part, Segment};
 
 use super::MOST;
@@ -142,21 +143,23 @@ impl Watch {
 /// No more is kept than the bounds say, and what three target durations take.
 fn bounded(view: &View, settings: &Settings, began: u64) {
     let bytes = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.bytes()).sum::<u64>();
-    let scale = i64::from(view.constants.timescale().per_second());
-    let target = i64::from(view.constants.target_duration) * scale;
+    // As players add it up: each to the microsecond.
+    let lasts = |segments: &[Arc<Segment>]| -> i64 {
+        let micros = |segment: &Segment| Ticks::new(segment.duration, view.constants.timescale()).micros();
+        segments.iter().map(|segment| micros(segment)).sum()
+    };
+    let least = 3_000_000 * i64::from(view.constants.target_duration);
     let listed = view.listed();
-    let rest: i64 = listed.iter().skip(1).map(|segment| segment.duration).sum();
     let limit = settings.packager.limits.bytes as u64;
     assert!(
         bytes(&view.segments) <= limit || view.listed_from == 0,
         "segments that are not listed over the bound"
     );
-    assert!(bytes(listed) <= limit || rest < target * 3, "listed over the bound");
+    assert!(bytes(listed) <= limit || lasts(listed.get(1..).unwrap_or(&[])) < least, "listed over the bound");
     let parts = view.segments.iter().map(|segment| segment.parts.len()).sum::<usize>();
     assert!(parts <= 4 * MOST, "{parts} parts");
     if view.media_sequence() > began {
-        let listed: i64 = listed.iter().map(|segment| segment.duration).sum();
-        assert!(listed >= target * 3, "fewer than three target durations are listed");
+        assert!(lasts(listed) >= least, "fewer than three target durations are listed");
     }
 }
 
