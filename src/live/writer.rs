@@ -311,16 +311,27 @@ impl Writer {
         let due = self.packager.due()?;
         let due = Ticks::new(due.micros().saturating_add(self.lateness()), Timescale::MICROS);
         let segments = self.rings.iter().filter_map(PartRing::closed).map(|at| at + self.hurry);
-        let others = self.timeline.heard().filter(|_| self.packager.lags()).map(|at| at + self.patience);
+        let others = self.silent_from().filter(|_| self.packager.lags());
         self.timeline.arrival_of(due).into_iter().chain(others).chain(segments).min()
+    }
+
+    /// When what others lack is given up, for nothing of the leader has come since: where it comes seldom, that is not
+    /// before two of its frames should have.
+    fn silent_from(&self) -> Option<Instant> {
+        let patience = self.patience.max(Duration::from_micros(self.frame().unsigned_abs()) * 2);
+        self.timeline.heard().map(|at| at + patience)
+    }
+
+    /// How long a frame of the leader lasts, in microseconds, where they come at a steady rate.
+    fn frame(&self) -> i64 {
+        self.rates.of(self.timeline.lead()).map_or(0, |rate| rate.span(1, Timescale::MICROS))
     }
 
     /// How much later than it should be complete a part is given up, in microseconds. With no source that is when
     /// its last frame should have come, a frame before it should end: the last part did not wait longer either.
     fn lateness(&self) -> i64 {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        let frame = || self.rates.of(self.timeline.lead()).map_or(0, |rate| rate.span(1, Timescale::MICROS));
-        if self.rejoin { frame().saturating_neg() } else { micros(self.patience) }
+        if self.rejoin { self.frame().saturating_neg() } else { micros(self.patience) }
     }
 
     /// Publishes gaps for the parts that are overdue at `now`, and ends segments that are.
@@ -331,7 +342,7 @@ impl Writer {
         let Some(media) = self.timeline.now(now) else { return };
         let overdue = media.micros().saturating_sub(self.lateness());
         self.packager.starve(Ticks::new(overdue, Timescale::MICROS));
-        if self.timeline.heard().is_some_and(|at| at + self.patience <= now) {
+        if self.silent_from().is_some_and(|at| at <= now) {
             // Nothing of the leader comes, nor what others lack before its last cut.
             self.packager.hurry();
         }

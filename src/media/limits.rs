@@ -111,7 +111,8 @@ pub struct RingLimits {
     pub segment_bytes: usize,
     /// No keyframe for this long after the first media: the publish is refused.
     pub first_keyframe: Duration,
-    /// How far one track may run ahead of another before the packager goes on without the late one.
+    /// How far one track may run ahead of another before the packager goes on without the late one; where pictures come
+    /// seldom, five of them if that is longer.
     pub skew: Duration,
     /// Media time kept frame by frame, for readers that do not wait for parts.
     pub history: Duration,

@@ -101,17 +101,13 @@ impl Packager {
             .map(|track| {
                 let (handed, scale) = (Ticks::new(policy.handed(), scale), track.timescale());
                 let target = ticks(geometry.part_target_of(track, rate_of(track.id)), scale);
-                let bounds = Bounds {
-                    part: settings.limits.part_bytes,
-                    queue: settings.limits.segment_bytes,
-                    handed: handed.to(scale).value,
-                };
+                let bounds = Bounds::new(&settings.limits, handed.to(scale).value);
                 Ok(Follower::new(Lane::new(track.id, scale, target, init::first(track, scale)?), bounds))
             })
             .collect::<Result<_, Error>>()?;
         Ok(Self {
             policy,
-            limits: settings.limits.clone(),
+            limits: RingLimits { skew: settings.skew(rate_of(leader.id)), ..settings.limits.clone() },
             lead,
             span,
             guess: span,
@@ -275,8 +271,7 @@ impl Packager {
     /// A gap of `missing` ticks, in a segment without media: players that load the parts of a segment one after
     /// the other, as hls.js does, take all of it for lost where one of them is.
     fn lead_gap(&mut self, missing: i64) {
-        let over = self.policy.over_gaps(self.segment_elapsed(), missing);
-        if over || self.lead.ends_in_gap() == Some(false) {
+        if self.lead.ends_in_gap() == Some(false) {
             self.cut(Next::Gap);
         }
         let head = self.lead_head();
@@ -391,7 +386,9 @@ impl Packager {
         if over {
             self.hits.add(Limit::RingSegmentBytes);
         }
-        if over || self.policy.at_boundary(self.segment_elapsed(), self.lead.chain.unwrap_or(0)) {
+        let elapsed = self.segment_elapsed();
+        let full = self.lead.ends_in_gap() == Some(true) && self.policy.over_gaps(elapsed, self.span);
+        if over || full || self.policy.at_boundary(elapsed, self.lead.chain.unwrap_or(0)) {
             self.cut(Next::Media);
         } else {
             self.tell(None);

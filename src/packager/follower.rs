@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::assemble::{Epoch, segment_head};
 use super::lane::Lane;
 use super::part::Sealed;
-use crate::media::{Frame, Hits, Limit, Ticks, TrackKind};
+use crate::media::{Frame, Hits, Limit, RingLimits, Ticks, TrackKind};
 
 /// A place where the leader ended a part, in the follower's ticks.
 #[derive(Debug, Clone, Copy)]
@@ -76,9 +76,15 @@ pub(super) struct Ends {
 /// segment and may leave to one of gaps after it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    pub(super) part: usize,
-    pub(super) queue: usize,
-    pub(super) handed: i64,
+    part: usize,
+    queue: usize,
+    handed: i64,
+}
+
+impl Bounds {
+    pub(super) fn new(limits: &RingLimits, handed: i64) -> Self {
+        Self { part: limits.part_bytes, queue: limits.segment_bytes, handed }
+    }
 }
 
 impl Follower {

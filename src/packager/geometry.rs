@@ -25,6 +25,14 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// How long a track is waited for that lacks something before a cut of the leader, whose pictures come at this `rate`:
+    /// where they come seldom, five of them. Some are decoded early, and muxers hold back sound until the next one.
+    pub(super) fn skew(&self, rate: Option<FrameRate>) -> Duration {
+        self.limits.skew.max(rate.map_or(Duration::ZERO, |rate| micros(rate.span(5, Timescale::MICROS))))
+    }
+}
+
 /// The fixed durations of a generation: parts of a whole number of frames, segments within the target.
 ///
 /// PART-TARGET is `n` frames and 3 %: enough that `n` frames in rounded time fit, little enough that

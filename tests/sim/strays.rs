@@ -6,8 +6,8 @@ use rillcast::live::Settings;
 use rillcast::media::TrackId;
 use rillcast::packager;
 
-use crate::publish_frames;
 use crate::source::{Source, epoch};
+use crate::{Outcome, begin, publish_frames, publish_in_time};
 
 /// Parts of half a second in segments of one.
 fn short() -> Settings {
@@ -53,5 +53,40 @@ fn pictures_of_no_steady_rate_come_back_at_their_own_times() {
         });
         let outcome = publish_frames(&source, sent, start, Settings::default());
         outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
+    }
+}
+
+/// Pictures once a second that are decoded two of them early, and sound that its muxer holds back until the next one of
+/// them: it is seconds behind what is known of the pictures by then, and is waited for. Pictures need not be on time to the
+/// millisecond, either.
+#[test]
+fn sound_of_seldom_pictures_is_waited_for() {
+    for held in (0..1_000_000).step_by(130_000) {
+        for late in [0, 40_000, 300_000] {
+            let source = Source { rate: (1, 1), delay: 2, gop: 3, ..Source::default() };
+            let start = epoch();
+            let mut sent = source.frames(30, start);
+            for (n, one) in sent.iter_mut().enumerate() {
+                let micros = one.frame.arrival.saturating_duration_since(start.mono).as_micros() as i64;
+                let at = if one.frame.track == TrackId::AUDIO {
+                    ((micros + held) / 1_000_000 + 1) * 1_000_000 - held
+                } else {
+                    micros + late * i64::from(n % 2 == 1)
+                };
+                one.frame.arrival = start.mono + Duration::from_micros(at.unsigned_abs());
+            }
+            sent.sort_by_key(|one| one.frame.arrival);
+            let last = sent.iter().rposition(|one| one.frame.track == TrackId::VIDEO).unwrap();
+            sent.truncate(last + 1);
+            println!("sound is held until {held} us before a picture, of which some are {late} us late");
+            let (mut publisher, generation) = begin(&source, start, Settings::default());
+            let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
+            publisher.finish();
+            watcher.look(&generation);
+            watcher.finish(&generation);
+            let outcome = Outcome { watcher, notices: Vec::new(), sent };
+            outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
+            outcome.assert_in_time(TrackId::AUDIO, 48_000, 1_000);
+        }
     }
 }
