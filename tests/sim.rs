@@ -10,6 +10,8 @@ mod groups;
 mod hostile;
 #[path = "sim/ladder.rs"]
 mod ladder;
+#[path = "sim/muxed.rs"]
+mod muxed;
 #[path = "sim/source.rs"]
 mod source;
 #[path = "sim/strays.rs"]

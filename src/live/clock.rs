@@ -56,6 +56,11 @@ const EARLY_TICKS: i64 = 9_000;
 /// the next may come at once, and is not from a clock that was set back.
 const MOST_STEP: i64 = 9_000;
 
+/// How far rounding to milliseconds moves a decode time, in ticks of 90 kHz, and a composition offset: both of the times
+/// that one is the difference of were rounded.
+const ROUNDED: u64 = 90;
+const OFFSET_ROUNDED: u64 = 135;
+
 /// What is thought to lie between two pictures of no steady rate before any is known: a thirtieth of a second.
 pub(super) const FIRST_STEP: i64 = 3_000;
 
@@ -85,6 +90,22 @@ impl Clock {
             }
             Grid::Samples { next, .. } => Some(*next),
             Grid::Free { last, step } => last.map(|last| last.saturating_add(*step)),
+        }
+    }
+
+    /// Leaves the grid for the source's own times where a picture that is decoded at `at` is off it, and its composition
+    /// offset of `millis` is no whole number of frames: then only the decode time has been moved, as muxers do that keep
+    /// those of all tracks in order (GStreamer's `flvmux`), and to move it back would move when the picture is shown.
+    pub(super) fn heed(&mut self, at: i64, millis: i64) {
+        let Grid::Rate { rate, anchor, next, .. } = &self.grid else { return };
+        let (scale, frame) = (self.scale, rate.span(1, self.scale).max(1));
+        let place = |n: i64| anchor.saturating_add(rate.span(n, scale));
+        let error = at.saturating_sub(place(*next));
+        let nearest = place(next.saturating_add(whole(error, frame)));
+        let offset = Ticks::millis(millis).to(scale).value;
+        let frames = rate.span(whole(offset, frame), scale);
+        if at.abs_diff(nearest) > ROUNDED && offset.abs_diff(frames) > OFFSET_ROUNDED {
+            self.grid = Grid::Free { last: Some(place(next.saturating_sub(1))), step: frame };
         }
     }
 
@@ -179,13 +200,16 @@ impl Clock {
         let exact = Ticks::millis(millis).to(self.scale).value;
         let Grid::Rate { rate, next, .. } = &self.grid else { return exact };
         let frame = rate.span(1, self.scale).max(1);
-        let frames = (exact.abs().saturating_add(frame / 2) / frame).saturating_mul(exact.signum());
         let placed = next.saturating_sub(1);
-        let to = rate.span(placed.saturating_add(frames), self.scale);
+        let to = rate.span(placed.saturating_add(whole(exact, frame)), self.scale);
         let snapped = to.saturating_sub(rate.span(placed, self.scale));
-        // Both of the times it is the difference of were rounded to a millisecond.
-        if snapped.abs_diff(exact) <= 135 { snapped } else { exact }
+        if snapped.abs_diff(exact) <= OFFSET_ROUNDED { snapped } else { exact }
     }
+}
+
+/// The number of whole frames that is nearest to `ticks`.
+fn whole(ticks: i64, frame: i64) -> i64 {
+    (ticks.saturating_abs().saturating_add(frame / 2) / frame).saturating_mul(ticks.signum())
 }
 
 /// Exponential smoothing of `error` over about `over` frames, in 1/256 of a tick.
@@ -283,6 +307,36 @@ mod tests {
             assert!(place.dts > last);
             assert!(n < 100 || (place.dts - at).abs() < 9_000, "frame {n} is {} ticks off", place.dts - at);
             last = place.dts;
+        }
+    }
+
+    #[test]
+    fn decode_times_that_offsets_make_up_for_are_left_alone_and_others_are_put_onto_the_grid() {
+        // Milliseconds after the expected frame, those of the offset, and whether the grid is left.
+        for (late, offset, leaves) in [
+            (0, 0, false),
+            (9, 0, false),
+            (9, 67, false),
+            (9, -33, false),
+            (0, 11, false),
+            (1, 32, false),
+            (-10, 43, true),
+            (2, 31, true),
+            (20, 13, true),
+            (109, -9, true),
+            (i64::MAX / 1_000, 11, true),
+        ] {
+            let mut clock = video(30, 1);
+            (0..30).for_each(|n| {
+                clock.place(90_000 + n * 3_000);
+            });
+            let at = Ticks::millis(late).to(Timescale::VIDEO).value.saturating_add(180_000);
+            clock.heed(at, offset);
+            assert_eq!(matches!(clock.grid, Grid::Free { .. }), leaves, "{late} ms late, offset {offset} ms");
+            if leaves {
+                assert_eq!(clock.place(at), Place { dts: at, duration: None });
+                assert_eq!(clock.offset(offset), offset * 90);
+            }
         }
     }
 

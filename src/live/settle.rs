@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::rates::Rates;
 use super::{Error, Expect};
 use crate::media::{
-    CodecConfig, Frame, FrameRate, Hits, Limit, RingLimits, Timescale, Track, TrackId, TrackKind,
+    CodecConfig, Frame, FrameRate, Hits, Limit, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind,
 };
 
 /// Pictures looked at to tell the frame rate.
@@ -163,8 +163,8 @@ impl Settling {
 /// saying so; none of sound.
 fn rate(track: &Track, announced: Option<FrameRate>, frames: &[Frame]) -> Option<FrameRate> {
     let CodecConfig::Video(config) = &track.config else { return None };
-    let times: Vec<i64> =
-        frames.iter().filter(|frame| frame.track == track.id).map(|frame| frame.dts.micros()).collect();
+    let pictures = || frames.iter().filter(|frame| frame.track == track.id);
+    let times: Vec<i64> = pictures().map(|frame| frame.dts.micros()).collect();
     let declared = [config.frame_rate, announced].into_iter().flatten();
     if times.len() < 3 {
         return declared.into_iter().next();
@@ -172,7 +172,9 @@ fn rate(track: &Track, announced: Option<FrameRate>, frames: &[Frame]) -> Option
     let mut candidates = declared.clone().chain(measured(&times)).chain(FrameRate::STANDARD);
     candidates.find(|rate| keeps(*rate, &times, 1_500)).or_else(|| {
         let mut candidates = declared.chain(measured(&times));
-        candidates.find(|rate| keeps(*rate, &times, 25_000) && mean_is(*rate, &times))
+        let jitters = |rate: &FrameRate| keeps(*rate, &times, 25_000) && mean_is(*rate, &times);
+        // What jitters is shown at a steady rate by being decoded so; not where decode times alone are not steady.
+        candidates.find(|rate| jitters(rate) && are_whole(*rate, pictures()))
     })
 }
 
@@ -196,6 +198,18 @@ fn keeps(rate: FrameRate, times: &[i64], slack: i64) -> bool {
         grows && since.abs_diff(rate.span(index, Timescale::MICROS)) <= slack.unsigned_abs()
     });
     fits && (last as f64) < 1.3 * (times.len() as f64 - 1.0) + 0.5
+}
+
+/// Whether composition offsets are whole frames, but for the one of all: else they make up for decode times that are
+/// not those of a rate.
+fn are_whole<'a>(rate: FrameRate, frames: impl Iterator<Item = &'a Frame>) -> bool {
+    let mut offsets = frames.map(|frame| Ticks::new(frame.cts, frame.dts.scale).micros());
+    let Some(first) = offsets.next() else { return true };
+    let frame = rate.span(1, Timescale::MICROS).max(1);
+    offsets.all(|offset| {
+        let off = offset.saturating_sub(first).rem_euclid(frame);
+        off.min(frame - off) <= 1_500
+    })
 }
 
 fn mean_is(rate: FrameRate, times: &[i64]) -> bool {

@@ -247,6 +247,7 @@ impl Timeline {
             return None;
         }
         let at = time.at(source, base);
+        let offset = offset_of(&frame).saturating_sub(delay);
         let from = Ticks::new(self.gaps, Timescale::MICROS).to(time.scale).value;
         // A frame that its own codec cannot measure lasts as long as the one before it.
         if let Some(Ok(samples)) = time.sound.as_ref().map(|sound| codec::samples(sound, &frame.payload)) {
@@ -261,11 +262,11 @@ impl Timeline {
             time.clock.restamp(at, from)
         } else {
             time.stray = None;
+            time.clock.heed(at, offset);
             time.clock.place(at)
         };
         time.last = Some((place.dts, frame.arrival));
-        let millis = Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value;
-        let cts = time.clock.offset(millis.saturating_sub(delay));
+        let cts = time.clock.offset(offset);
         let end = place.dts.saturating_add(place.duration.unwrap_or(1));
         self.end = self.end.max(rescale(end, time.scale, Timescale::MICROS).saturating_add(1));
         Some(Frame { dts: Ticks::new(place.dts, time.scale), cts, duration: place.duration, ..frame })

@@ -205,14 +205,22 @@ impl Writer {
             }
             return Ok(());
         }
+        let pending = self.pending.iter().any(|track| track.id == frame.track);
+        if pending && !frame.key {
+            // It is not shown, and nor is what came with it: gaps go on until its keyframe, which begins the epoch.
+            self.late.clear();
+            return Ok(());
+        }
         notices.push(Notice::Stalled { millis: u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX) });
         // A source that comes in bursts is not to be taken for a dead one again.
         self.patience = self.patience.max(self.silence * 3 / 2).min(MOST_PATIENCE);
         self.silence = Duration::ZERO;
-        self.timeline.reach(self.packager.end());
-        self.timeline.shift(&self.tracks, &self.rates, &frame);
-        self.packager.begin_epoch(self.timeline.epoch(), &[])?;
-        self.take_sealed(now.mono);
+        if !pending {
+            self.timeline.reach(self.packager.end());
+            self.timeline.shift(&self.tracks, &self.rates, &frame);
+            self.packager.begin_epoch(self.timeline.epoch(), &[])?;
+            self.take_sealed(now.mono);
+        }
         self.take_in(frame, now, notices)?;
         std::mem::take(&mut self.late).into_iter().try_for_each(|frame| self.take_in(frame, now, notices))
     }

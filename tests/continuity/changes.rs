@@ -270,3 +270,41 @@ fn sound_that_changes_its_rate_keeps_its_timescale_and_its_place() {
         }
     }
 }
+
+/// Hostile case 26: a new configuration whose keyframe is far away, and input that is held back in the meantime, once or
+/// for good. What comes late then begins no epoch, for nothing of it can be shown: gaps go on until that keyframe.
+#[test]
+fn a_pause_before_the_first_keyframe_of_a_new_configuration_stops_no_gaps() {
+    for (pause, for_good) in [(2_000, false), (2_000, true), (5_000, false), (5_000, true)] {
+        let source = Source { gop: 500, ..Source::default() };
+        let mut stage = Stage::new();
+        let mut publisher = stage.join(source.tracks());
+        let (before, mut after) = split(source.frames(30, stage.now), 6);
+        stage.send(&mut publisher, &before, None);
+        publisher.configure(resized(&source, 640, 360), stage.now);
+        let (from, to) = (Duration::from_secs(1), Duration::from_millis(1_000 + pause));
+        let first = after[0].frame.arrival;
+        if for_good {
+            let held = after.iter_mut().filter(|one| one.frame.arrival >= first + from);
+            held.for_each(|one| one.frame.arrival += Duration::from_millis(pause));
+        }
+        stage.send(&mut publisher, &after, (!for_good).then_some((from, to)));
+        publisher.finish();
+        stage.look();
+        stage.watcher.finish(stage.generation.as_ref().unwrap());
+        let case = format!("{pause} ms late, for good: {for_good}");
+        // 750 ms and a part for the first gap, a part for each after it.
+        let (part, segment) = (stage.longest_silence(), stage.longest_segment());
+        assert!(part < Duration::from_millis(1_300), "{case}: {part:?} without a part");
+        assert!(segment <= Duration::from_secs(3), "{case}: {segment:?} without a segment");
+        let key = after.iter().position(|one| one.frame.track == TrackId::VIDEO && one.frame.key).unwrap();
+        let pictures = |sent: &[Sent]| sent.iter().filter(|one| one.frame.track == TrackId::VIDEO).count();
+        let shown = pictures(&before) + pictures(&after[key..]);
+        assert_eq!(stage.video().samples().len(), shown, "{case}");
+        let epochs = stage.video().segments.values().map(|segment| segment.head.epoch);
+        assert_eq!(epochs.max(), Some(1), "{case}: it is one change");
+        let sounds = stage.watcher.seen[&TrackId::AUDIO].samples();
+        let last = after.iter().rfind(|one| one.frame.track == TrackId::AUDIO).unwrap();
+        assert!(sounds.last().unwrap().payload == last.frame.payload, "{case}: sound goes on");
+    }
+}
