@@ -38,6 +38,8 @@ pub(super) struct Settling {
 #[derive(Debug)]
 pub(super) struct Settled {
     pub(super) tracks: Vec<Track>,
+    /// Those that were configured and sent nothing.
+    pub(super) silent: Vec<TrackId>,
     /// Those whose timestamps are believed: their sources have one clock.
     pub(super) declared: Vec<TrackId>,
     /// Rates of the pictures, of those that come at a steady one.
@@ -133,15 +135,17 @@ impl Settling {
 
     fn take(&mut self) -> Settled {
         let frames = std::mem::take(&mut self.frames);
-        let mut tracks = std::mem::take(&mut self.tracks);
-        tracks.retain(|track| frames.iter().any(|frame| frame.track == track.id));
+        let (tracks, silent): (Vec<Track>, Vec<Track>) = std::mem::take(&mut self.tracks)
+            .into_iter()
+            .partition(|track| frames.iter().any(|frame| frame.track == track.id));
+        let silent = silent.iter().map(|track| track.id).collect();
         let mut rates = Rates::default();
         for (n, track) in tracks.iter().enumerate() {
             // What the publisher says of its pictures, it says of the first.
             let announced = self.expect.frame_rate.filter(|_| n == 0);
             rates.set(track.id, rate(track, announced, &frames));
         }
-        Settled { tracks, declared: std::mem::take(&mut self.declared), rates, frames }
+        Settled { tracks, silent, declared: std::mem::take(&mut self.declared), rates, frames }
     }
 
     /// Media time between the first and the last kept frame.

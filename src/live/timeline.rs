@@ -48,6 +48,8 @@ struct TrackTime {
     last: Option<(i64, Instant)>,
     /// Whether its source has the leader's clock, whatever it seems to say.
     believed: bool,
+    /// Whether it is known to have the leader's clock, so that what is long before that is early.
+    near: bool,
     /// The last unbelievable source time, and how many in a row agreed.
     stray: Option<(i64, u32)>,
 }
@@ -70,12 +72,13 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    /// A timeline whose first epoch starts with `first`, a keyframe of the track that leads.
-    /// Timestamps of the tracks in `believed`, of sources with one clock, are not doubted.
+    /// A timeline whose first epoch starts with `first`, a keyframe of the track that leads and one of the frames that were
+    /// `kept` so far. Timestamps of the tracks in `believed`, of sources with one clock, are not doubted.
     pub(super) fn new(
         tracks: &[Track],
         rates: &Rates,
         first: &Frame,
+        kept: &[Frame],
         wall: WallTime,
         believed: &[TrackId],
     ) -> Self {
@@ -86,6 +89,8 @@ impl Timeline {
         let (end, gaps, jumped) = (0, 0, None);
         let mut timeline = Self { lead, epoch, began, tracks: tracks_time, believed, end, gaps, jumped };
         timeline.start(tracks, rates, first, &[(first.track, offset_of(first))]);
+        let near = near(first.track, kept);
+        timeline.tracks.iter_mut().for_each(|time| time.near = near.contains(&time.id));
         timeline
     }
 
@@ -218,6 +223,7 @@ impl Timeline {
                     delay,
                     last: None,
                     believed,
+                    near: false,
                     stray: None,
                 }
             })
@@ -284,6 +290,25 @@ impl Timeline {
     }
 }
 
+/// The tracks of which one of the `kept` frames is near the leader's that it came with: they have one clock, though sound that
+/// was held until the first picture may begin long before that.
+fn near(lead: TrackId, kept: &[Frame]) -> Vec<TrackId> {
+    let (mut near, mut last) = (Vec::new(), None::<&Frame>);
+    for frame in kept {
+        if frame.track == lead {
+            last = Some(frame);
+        }
+        let Some(last) = last else { continue };
+        let since = frame.arrival.saturating_duration_since(last.arrival).as_micros();
+        let off = frame.dts.micros().saturating_sub(last.dts.micros());
+        let off = off.saturating_sub(i64::try_from(since).unwrap_or(i64::MAX));
+        if off.saturating_abs() <= JUMP_AHEAD_MS * 1_000 && !near.contains(&frame.track) {
+            near.push(frame.track);
+        }
+    }
+    near
+}
+
 /// A frame's composition offset in milliseconds.
 fn offset_of(frame: &Frame) -> i64 {
     Ticks::new(frame.cts, frame.dts.scale).to(Timescale::MILLIS).value
@@ -315,9 +340,11 @@ impl TrackTime {
     /// runs on a clock of its own: what arrives together belongs together.
     fn begin(&mut self, source: i64, base: i64, lead: Option<Ticks>) -> bool {
         let lead = lead.map_or(base, |lead| lead.to(self.scale).value);
-        let off = self.at(source, base).saturating_sub(lead);
-        if Ticks::new(off, self.scale).to(Timescale::MILLIS).value.abs() > JUMP_AHEAD_MS && !self.believed {
-            self.origin = self.origin.saturating_add(Ticks::new(off, self.scale).to(Timescale::MILLIS).value);
+        let off =
+            Ticks::new(self.at(source, base).saturating_sub(lead), self.scale).to(Timescale::MILLIS).value;
+        let early = self.near && off < 0;
+        if off.saturating_abs() > JUMP_AHEAD_MS && !self.believed && !early {
+            self.origin = self.origin.saturating_add(off);
         }
         let at = self.at(source, base);
         let rounding = i64::from(self.scale.per_second()) / 500;

@@ -54,6 +54,8 @@ pub(super) struct Writer {
     silence: Duration,
     /// Frames of followers that wait for a late leader.
     late: Vec<Frame>,
+    /// Tracks that were configured in time and have sent nothing yet.
+    silent: Vec<TrackId>,
     /// Renditions that have just left the ladder.
     astray: Vec<TrackId>,
     /// What the source said of moments.
@@ -78,7 +80,7 @@ impl Writer {
     ) -> Result<Self, Error> {
         let tracks = settled.tracks.clone();
         let rates = &settled.rates;
-        let timeline = Timeline::new(&tracks, rates, first, wall, &settled.declared);
+        let timeline = Timeline::new(&tracks, rates, first, &settled.frames, wall, &settled.declared);
         let lead = timeline.lead();
         let rate = rates.of(lead).or_else(|| sound_rate(&tracks));
         let geometry = Geometry::new(&settings.packager, rate, &rates.others(lead));
@@ -118,6 +120,7 @@ impl Writer {
             hurry: longest_wait(target_duration),
             silence: Duration::ZERO,
             late: Vec::new(),
+            silent: settled.silent.clone(),
             astray: Vec::new(),
             cues: Cues::default(),
             playable: false,
@@ -148,6 +151,7 @@ impl Writer {
     pub(super) fn configure(&mut self, track: Track, now: Instant, notices: &mut Vec<Notice>) {
         self.pending.retain(|pending| pending.id != track.id);
         let Some(known) = self.tracks.iter().find(|known| known.id == track.id) else {
+            self.silent.retain(|silent| *silent != track.id);
             return notices.push(Notice::LateTrack(track.id));
         };
         // One that cannot be packaged is refused when its first keyframe comes.
@@ -161,6 +165,8 @@ impl Writer {
     pub(super) fn push(&mut self, frame: Frame, now: Now, notices: &mut Vec<Notice>) -> Result<(), Error> {
         let silence = frame.arrival.saturating_duration_since(self.heard);
         self.heard = frame.arrival;
+        let late = self.silent.extract_if(.., |track| *track == frame.track);
+        notices.extend(late.map(Notice::LateTrack));
         if self.packager.starved() && !self.rejoin && self.timeline.is_before(&frame, self.packager.end()) {
             return self.come_late(frame, silence, now, notices);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mp4_atom::{Codec, Decode as _, Ftyp, Moov};
 use rillcast::hls;
-use rillcast::live::Notice;
+use rillcast::live::{Notice, Publisher};
 use rillcast::media::{CodecConfig, Now, Track, TrackId};
 
 use crate::source::{Sent, Source};
@@ -202,6 +202,33 @@ fn a_track_that_comes_after_thirty_seconds_is_told_and_left_out() {
     stage.watcher.finish(generation);
     assert_eq!(stage.video().samples().len(), 1_000);
     assert!(stage.longest_silence() <= Duration::from_millis(500), "{:?}", stage.longest_silence());
+}
+
+/// The same of a track that was configured with the others, and whose first frame comes after the stream was settled.
+#[test]
+fn a_track_that_says_nothing_for_thirty_seconds_is_told_once_and_left_out() {
+    let source = Source::default();
+    let mut stage = Stage::new();
+    let mut publisher = stage.join(source.tracks());
+    let (mut before, after) = split(source.frames(40, stage.now), 30);
+    before.retain(|one| one.frame.track == TrackId::VIDEO);
+    stage.send(&mut publisher, &before, None);
+    let late = |publisher: &mut Publisher| {
+        publisher
+            .notices()
+            .iter()
+            .filter(|notice| matches!(notice, Notice::LateTrack(TrackId::AUDIO)))
+            .count()
+    };
+    assert_eq!(late(&mut publisher), 0);
+    stage.send(&mut publisher, &after, None);
+    assert_eq!(late(&mut publisher), 1);
+    publisher.finish();
+    stage.look();
+    let generation = stage.generation.as_ref().unwrap();
+    assert_eq!(generation.renditions().len(), 1);
+    stage.watcher.finish(generation);
+    assert_eq!(stage.video().samples().len(), 1_000);
 }
 
 /// Hostile case 26: sound that changes its rate, with pictures and alone. What its playlist counts in stays, for what

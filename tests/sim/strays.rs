@@ -6,7 +6,7 @@ use rillcast::live::Settings;
 use rillcast::media::TrackId;
 use rillcast::packager;
 
-use crate::source::{Source, epoch};
+use crate::source::{Sent, Source, epoch};
 use crate::{Outcome, begin, publish_frames, publish_in_time};
 
 /// Parts of half a second in segments of one.
@@ -88,5 +88,30 @@ fn sound_of_seldom_pictures_is_waited_for() {
             outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
             outcome.assert_in_time(TrackId::AUDIO, 48_000, 1_000);
         }
+    }
+}
+
+/// Sound that began seconds before the first picture, and was held by its muxer until that came: it is of the same clock,
+/// however far it is from the picture that it came with.
+#[test]
+fn sound_that_was_held_for_the_first_picture_keeps_its_time() {
+    for first in (500_000..9_000_000).step_by(700_000) {
+        let source = Source { gop: 25, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(20, start);
+        let of = |one: &Sent| one.frame.track == TrackId::AUDIO;
+        sent.retain(|one| of(one) || one.true_pts >= first / 40_000 * 40_000);
+        let begins = sent.iter().position(|one| !of(one)).unwrap();
+        sent[begins].frame.key = true;
+        let at = sent[begins].frame.arrival;
+        sent[..begins].iter_mut().for_each(|one| one.frame.arrival = at);
+        println!("the first picture comes after {first} us");
+        let mut outcome = publish_frames(&source, sent, start, Settings::default());
+        // What is before the first picture, but for the frame that lasts until then, is not shown.
+        let from = outcome.sent[begins].true_pts;
+        outcome.sent.retain(|one| !of(one) || one.true_pts >= from - 21_334);
+        outcome.sent.iter_mut().for_each(|one| one.true_pts -= from);
+        outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
+        outcome.assert_in_time(TrackId::AUDIO, 48_000, 1_000);
     }
 }
