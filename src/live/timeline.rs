@@ -48,8 +48,8 @@ struct TrackTime {
     last: Option<(i64, Instant)>,
     /// Whether its source has the leader's clock, whatever it seems to say.
     believed: bool,
-    /// Whether it is known to have the leader's clock, so that what is long before that is early.
-    near: bool,
+    /// Whether it is known how its clock is to the leader's: what is far from that is early or late, then.
+    known: bool,
     /// The last unbelievable source time, and how many in a row agreed.
     stray: Option<(i64, u32)>,
 }
@@ -90,7 +90,7 @@ impl Timeline {
         let mut timeline = Self { lead, epoch, began, tracks: tracks_time, believed, end, gaps, jumped };
         timeline.start(tracks, rates, first, &[(first.track, offset_of(first))]);
         let near = near(first.track, kept);
-        timeline.tracks.iter_mut().for_each(|time| time.near = near.contains(&time.id));
+        timeline.tracks.iter_mut().for_each(|time| time.known = near.contains(&time.id));
         timeline
     }
 
@@ -110,10 +110,18 @@ impl Timeline {
         let lead = self.tracks.iter().find(|time| time.id == self.lead);
         let delay = lead.and_then(|time| time.delay).unwrap_or(0);
         let source = first.dts.to(Timescale::MILLIS).value.saturating_add(delay);
-        let since = lead.map_or(0, |time| source.saturating_sub(time.origin));
+        let origin = lead.map_or(source, |time| time.origin);
+        let since = source.saturating_sub(origin);
+        let heard = self.tracks.iter().filter(|time| time.last.is_some());
+        let apart: Vec<_> = heard.map(|time| (time.id, time.origin.saturating_sub(origin))).collect();
         self.next_epoch(self.epoch.wall.plus_micros(since.saturating_mul(1_000)));
         let delays: Vec<_> = self.tracks.iter().filter_map(|time| Some((time.id, time.delay?))).collect();
         self.start(tracks, rates, first, &delays);
+        for time in &mut self.tracks {
+            if let Some((_, apart)) = apart.iter().find(|(track, _)| *track == time.id) {
+                (time.origin, time.known) = (time.origin.saturating_add(*apart), true);
+            }
+        }
     }
 
     /// The current epoch.
@@ -223,7 +231,7 @@ impl Timeline {
                     delay,
                     last: None,
                     believed,
-                    near: false,
+                    known: false,
                     stray: None,
                 }
             })
@@ -342,8 +350,7 @@ impl TrackTime {
         let lead = lead.map_or(base, |lead| lead.to(self.scale).value);
         let off =
             Ticks::new(self.at(source, base).saturating_sub(lead), self.scale).to(Timescale::MILLIS).value;
-        let early = self.near && off < 0;
-        if off.saturating_abs() > JUMP_AHEAD_MS && !self.believed && !early {
+        if off.saturating_abs() > JUMP_AHEAD_MS && !self.believed && !self.known {
             self.origin = self.origin.saturating_add(off);
         }
         let at = self.at(source, base);

@@ -115,3 +115,35 @@ fn sound_that_was_held_for_the_first_picture_keeps_its_time() {
         outcome.assert_in_time(TrackId::AUDIO, 48_000, 1_000);
     }
 }
+
+/// The same of what a muxer held while no picture came, and then sent too late for its place: sound goes on in time with
+/// the pictures, though it was heard first for seconds from before them.
+#[test]
+fn sound_that_was_held_through_a_pause_keeps_its_time() {
+    for pause in (1_000_000..6_000_000).step_by(500_000) {
+        let source = Source { gop: 25, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(24, start);
+        let video = |one: &Sent| one.frame.track == TrackId::VIDEO;
+        sent.retain(|one| !video(one) || !(5_000_000..5_000_000 + pause).contains(&one.true_pts));
+        for one in sent.iter_mut().filter(|one| one.true_pts >= 5_000_000) {
+            let from = start.mono + Duration::from_micros((5_000_000 + pause).unsigned_abs());
+            one.frame.arrival = one.frame.arrival.max(from) + Duration::from_millis(1_200);
+        }
+        println!("no pictures for {pause} us");
+        let (mut publisher, generation) = begin(&source, start, Settings::default());
+        let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
+        publisher.finish();
+        watcher.look(&generation);
+        watcher.finish(&generation);
+        // How much later than at first each is shown at its end.
+        let moved = |track: TrackId, scale: i64| {
+            let samples = watcher.seen[&track].samples();
+            let last = samples.last().unwrap();
+            let sent = sent.iter().find(|one| one.frame.payload == last.payload).unwrap();
+            (last.dts + last.cts) * 1_000_000 / scale - sent.true_pts - 1_000_000
+        };
+        let (pictures, sound) = (moved(TrackId::VIDEO, 90_000), moved(TrackId::AUDIO, 48_000));
+        assert!(pictures > 0 && (pictures - sound).abs() < 1_500, "by {pictures} and {sound} us");
+    }
+}
