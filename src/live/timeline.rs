@@ -25,6 +25,9 @@ const LEAD_IN: Ticks = Ticks { value: 90_000, scale: Timescale::VIDEO };
 /// A step back by more than this, or forward by more than was waited, is not the same clock any more.
 const JUMP_BACK_MS: i64 = 1_000;
 const JUMP_AHEAD_MS: i64 = 3_000;
+/// How far the first frame of a track may be from the leader where their clocks are known to go together: muxers hold one
+/// while they wait for the other, ffmpeg this long.
+const HELD_MS: i64 = 10_000;
 /// How far a cue may be behind and ahead of the last frame, in microseconds.
 const CUE_BEHIND: i64 = 10_000_000;
 const CUE_AHEAD: i64 = 65_000_000;
@@ -350,7 +353,8 @@ impl TrackTime {
         let lead = lead.map_or(base, |lead| lead.to(self.scale).value);
         let off =
             Ticks::new(self.at(source, base).saturating_sub(lead), self.scale).to(Timescale::MILLIS).value;
-        if off.saturating_abs() > JUMP_AHEAD_MS && !self.believed && !self.known {
+        let most = if self.known { HELD_MS } else { JUMP_AHEAD_MS };
+        if off.saturating_abs() > most && !self.believed {
             self.origin = self.origin.saturating_add(off);
         }
         let at = self.at(source, base);

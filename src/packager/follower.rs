@@ -50,6 +50,8 @@ pub(super) struct Follower {
     queue: VecDeque<Frame>,
     queued_bytes: usize,
     cuts: VecDeque<Cut>,
+    /// Where the last segment ended of which nothing has come, while that is all of the epoch.
+    passed: Option<i64>,
     guess: i64,
     /// Whether its last segment began with a keyframe exactly where the leader's did: then the next one is
     /// taken to, and nothing waits to see it.
@@ -90,15 +92,16 @@ impl Bounds {
 impl Follower {
     pub(super) fn new(lane: Lane, bounds: Bounds) -> Self {
         let guess = (i64::from(lane.scale.per_second()) / 50).max(1);
-        let (queue, cuts) = (VecDeque::new(), VecDeque::new());
-        Self { lane, queue, queued_bytes: 0, cuts, guess, steady: false, bounds, hits: Hits::default() }
+        let (queue, cuts, hits) = (VecDeque::new(), VecDeque::new(), Hits::default());
+        Self { lane, queue, queued_bytes: 0, cuts, passed: None, guess, steady: false, bounds, hits }
     }
 
     /// Takes a frame in; one that belongs wholly to what is already sealed is dropped, and so is one that
     /// there is no room for.
     pub(super) fn push(&mut self, frame: Frame) {
         let half = frame.duration.unwrap_or(self.guess) / 2;
-        let over = self.lane.chain.is_some_and(|chain| frame.dts.value.saturating_add(half) < chain);
+        let sealed = self.lane.chain.or(self.passed);
+        let over = sealed.is_some_and(|end| frame.dts.value.saturating_add(half) < end);
         let bytes = self.queued_bytes.saturating_add(frame.payload.len());
         if bytes > self.bounds.queue {
             return self.hits.add(Limit::RingSegmentBytes);
@@ -152,7 +155,7 @@ impl Follower {
         }
         self.queue.clear();
         (self.queued_bytes, self.steady) = (0, false);
-        self.lane.chain = None;
+        (self.lane.chain, self.passed) = (None, None);
     }
 
     fn seal_while(&mut self, epoch: Epoch, out: &mut Vec<Sealed>, late: impl Fn(&Cut) -> bool) {
@@ -176,6 +179,7 @@ impl Follower {
                 let next = self.queue.front();
                 self.steady = next.map_or(self.steady, |next| next.key && apart(next, cut) <= half);
                 self.lane.close(out);
+                self.passed = Some(cut.at).filter(|_| self.lane.chain.is_none());
             }
         }
     }

@@ -248,3 +248,37 @@ fn what_is_lost_around_a_keyframe_takes_no_segment_past_its_target() {
         }
     }
 }
+
+/// Sound of which the first second comes when the first segment is over: it belongs there, and makes the second one no
+/// longer.
+#[test]
+fn sound_that_comes_when_its_segment_is_over_is_not_in_the_next_one() {
+    for come in (3_000_000..6_000_000).step_by(250_000) {
+        let source = Source::default();
+        let start = epoch();
+        let mut sent = source.frames(12, start);
+        let mut sounds = 0;
+        for one in sent.iter_mut().filter(|one| one.frame.track == TrackId::AUDIO) {
+            sounds += 1;
+            if sounds == 1 {
+                // From before the first picture: it tells that there is sound, and has no place itself.
+                one.frame.dts.value -= 300;
+            } else {
+                one.frame.arrival = one.frame.arrival.max(start.mono + Duration::from_micros(come));
+            }
+        }
+        sent.sort_by_key(|one| one.frame.arrival);
+        println!("sound comes after {come} us");
+        let (mut publisher, generation) = begin(&source, start, Settings::default());
+        let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
+        publisher.finish();
+        watcher.look(&generation);
+        let sound = &watcher.seen[&TrackId::AUDIO];
+        for (msn, segment) in &sound.segments {
+            let lead = &watcher.seen[&TrackId::VIDEO].segments[msn];
+            let early = lead.start as f64 / 90_000.0 - segment.start as f64 / 48_000.0;
+            assert!(early < 0.022, "segment {msn} of sound begins {early} s before that of the pictures");
+        }
+        assert!(sound.samples().len() > 300);
+    }
+}

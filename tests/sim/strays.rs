@@ -117,20 +117,23 @@ fn sound_that_was_held_for_the_first_picture_keeps_its_time() {
 }
 
 /// The same of what a muxer held while no picture came, and then sent too late for its place: sound goes on in time with
-/// the pictures, though it was heard first for seconds from before them.
+/// the pictures, though it was heard first for seconds from before them; or from after them, where only they were held.
 #[test]
 fn sound_that_was_held_through_a_pause_keeps_its_time() {
-    for pause in (1_000_000..6_000_000).step_by(500_000) {
+    for (pause, alone) in
+        (1_000_000..6_000_000).step_by(500_000).flat_map(|pause| [(pause, false), (pause, true)])
+    {
         let source = Source { gop: 25, ..Source::default() };
         let start = epoch();
         let mut sent = source.frames(24, start);
         let video = |one: &Sent| one.frame.track == TrackId::VIDEO;
-        sent.retain(|one| !video(one) || !(5_000_000..5_000_000 + pause).contains(&one.true_pts));
-        for one in sent.iter_mut().filter(|one| one.true_pts >= 5_000_000) {
+        sent.retain(|one| alone || !video(one) || !(5_000_000..5_000_000 + pause).contains(&one.true_pts));
+        for one in sent.iter_mut().filter(|one| one.true_pts >= 5_000_000 && (!alone || video(one))) {
             let from = start.mono + Duration::from_micros((5_000_000 + pause).unsigned_abs());
             one.frame.arrival = one.frame.arrival.max(from) + Duration::from_millis(1_200);
         }
-        println!("no pictures for {pause} us");
+        sent.sort_by_key(|one| one.frame.arrival);
+        println!("no pictures for {pause} us, they are held alone: {alone}");
         let (mut publisher, generation) = begin(&source, start, Settings::default());
         let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
         publisher.finish();
