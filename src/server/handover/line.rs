@@ -74,7 +74,7 @@ pub(in crate::server) struct Line {
 
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error("the caller runs as another user")]
     Stranger,
     #[error("the caller (version {0}) hands over by protocol {1}, this server by protocol {PROTOCOL}")]
@@ -174,11 +174,11 @@ impl Drop for Line {
     }
 }
 
-/// Hands over to `stream`; the next server's version when it is ready.
-async fn converse(
+/// Hands over to `stream`, and lets go of `store`; the next server's version when it is ready.
+pub(super) async fn converse<S>(
     mut stream: UnixStream,
     passing: &[Passing],
-    store: &mut Option<Store>,
+    store: &mut Option<S>,
 ) -> Result<String, Refused> {
     if !is_ours(&stream)? {
         return Err(Refused::Stranger);
