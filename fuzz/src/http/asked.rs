@@ -1,26 +1,26 @@
 //! Requests as a plain reader finds them: heads one behind the other, until one after which nothing may follow.
 
 /// First bytes of HTTP/2 (RFC 9113 §3.4).
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[derive(Debug, Default)]
-pub(super) struct Asked {
-    pub(super) method: String,
-    pub(super) target: String,
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) target: String,
     version: String,
     /// Names in lower case.
     fields: Vec<(String, Vec<u8>)>,
     /// A line of it, or an empty one before it, ends in LF alone.
-    pub(super) bare: bool,
+    pub(crate) bare: bool,
     /// All of it has the form of RFC 9112, without what is allowed and rare.
     formal: bool,
     /// Where it ends.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl Asked {
     /// Every request up to the last one that may be answered.
-    pub(super) fn all(said: &[u8]) -> Vec<Self> {
+    pub(crate) fn all(said: &[u8]) -> Vec<Self> {
         let (mut all, mut at) = (Vec::<Self>::new(), 0);
         while let Some(asked) = Self::read(said, at) {
             at = asked.end;
@@ -74,12 +74,12 @@ impl Asked {
         Some(asked)
     }
 
-    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.fields.iter().filter(move |(one, _)| one == name).map(|(_, value)| &value[..])
     }
 
     /// A body is announced, in whatever framing.
-    pub(super) fn has_body(&self) -> bool {
+    pub(crate) fn has_body(&self) -> bool {
         let named = |name: &str| {
             // Before the colon nothing may stand; a reader that is not strict would take these for the same.
             matches!(name.trim(), "content-length" | "transfer-encoding")
@@ -90,15 +90,15 @@ impl Asked {
     }
 
     /// The one route that takes a body.
-    pub(super) fn is_obs(&self) -> bool {
+    pub(crate) fn is_obs(&self) -> bool {
         self.method == "POST" && self.path() == "/api/obs/multitrack"
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target.split(['?', '#']).next().unwrap_or_default()
     }
 
-    pub(super) fn wants_socket(&self) -> bool {
+    pub(crate) fn wants_socket(&self) -> bool {
         self.fields.iter().any(|(name, _)| name == "upgrade")
     }
 
@@ -108,7 +108,7 @@ impl Asked {
 
     /// No reader could take it for anything else: of proper form, of no more than any server takes, without a field that
     /// changes what follows.
-    pub(super) fn is_clear(&self) -> bool {
+    pub(crate) fn is_clear(&self, hosts: &[&str]) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~?=&:,+*".contains(&byte);
         let target =
             self.target.starts_with('/') && self.target.bytes().all(plain) && self.target.len() < 2_048;
@@ -116,7 +116,8 @@ impl Asked {
         let method = matches!(&self.method[..], "GET" | "HEAD" | "OPTIONS" | "POST" | "DELETE" | "PUT");
         let turns = ["connection", "expect", "content-length", "transfer-encoding", "te", "trailer"];
         let turns = self.fields.iter().any(|(name, _)| turns.contains(&name.as_str()));
-        let host = self.values("host").count() == 1 && self.values("host").all(|host| host == b"t");
+        let named = |host: &[u8]| hosts.iter().any(|one| one.as_bytes() == host);
+        let host = self.values("host").count() == 1 && self.values("host").all(named);
         self.formal
             && target
             && method

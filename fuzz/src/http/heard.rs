@@ -39,15 +39,15 @@ const STATUSES: [u16; 22] = [
 ];
 
 #[derive(Debug, Default)]
-pub(super) struct Heard {
-    pub(super) status: u16,
+pub(crate) struct Heard {
+    pub(crate) status: u16,
     fields: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Heard {
     /// All answers but those in between (1xx), each with the body that its head and its request say it has.
-    pub(super) fn all(mut bytes: &[u8], asked: &[Asked], closed: bool) -> Vec<Self> {
+    pub(crate) fn all(mut bytes: &[u8], asked: &[Asked], closed: bool) -> Vec<Self> {
         let mut all = Vec::<Self>::new();
         while !bytes.is_empty() {
             let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
@@ -103,12 +103,12 @@ impl Heard {
         &[]
     }
 
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
     }
 
     /// What every answer is.
-    pub(super) fn proper(&self) {
+    pub(crate) fn proper(&self) {
         assert!(STATUSES.contains(&self.status), "{self:?}");
         for (n, (name, value)) in self.fields.iter().enumerate() {
             assert!(NAMES.contains(&name.as_str()), "{name}");

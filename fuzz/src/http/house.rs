@@ -1,13 +1,14 @@
-//! A server with a stream that is live, and one that is over.
+//! A server with a stream that is live, one that is over, and one that nobody publishes.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rillcast::control::Settings;
+use rillcast::control::{DeclaredStream, KeyHash, Settings};
 use rillcast::live::{Expect, Publisher};
 use rillcast::media::{Frame, StreamName, Ticks, TrackId};
 use rillcast::server::{Clock, Indoors};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::steps::Cuts;
@@ -19,24 +20,43 @@ const PIPE: usize = 64 * 1_024;
 const QUIET: Duration = Duration::from_secs(13);
 /// Answers have no end where a file has none.
 const MOST: usize = 4 << 20;
+/// Of what is heard, where it may be any amount.
+const LOOKED_AT: usize = 256 << 10;
 /// Words of an input that stand for what only the server knows.
 const GENERATION: &[u8] = b"GEN";
+const VIEWER: &[u8] = b"VIEWER";
+/// The key of the stream that nobody publishes, which nobody is told.
+pub(crate) const SECRET: &str = "canary-stream-key";
+/// Where who says something comes from, and the viewer who is there already.
+const STRANGER: [u8; 4] = [198, 51, 100, 1];
+const NEIGHBOUR: [u8; 4] = [198, 51, 100, 2];
 
 thread_local! {
     // For ever: a runtime cannot end where threads do.
     static HOUSE: &'static House = Box::leak(Box::new(House::new()));
 }
 
-pub(super) struct House {
+pub(crate) struct House {
     runtime: Runtime,
     indoors: Indoors,
     generation: String,
+    /// How many viewers there have been, each with a name of its own.
+    agents: Cell<u64>,
     _live: Publisher,
+}
+
+/// Where one comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Viewers.
+    Public,
+    /// The operator.
+    Office,
 }
 
 impl House {
     /// The one of this thread; whatever one connection did to it the next one finds.
-    pub(super) fn with(work: impl FnOnce(&Self)) {
+    pub(crate) fn with(work: impl FnOnce(&Self)) {
         HOUSE.with(|house| work(house));
     }
 
@@ -44,30 +64,51 @@ impl House {
         let runtime =
             Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let (indoors, live) = runtime.block_on(async {
-            let indoors = Indoors::new(Settings { open_publish: true, ..Settings::default() });
+            let keys = vec![KeyHash::new(SECRET).expect("a key")];
+            let quiet = DeclaredStream { name: StreamName::parse("quiet").expect("a name"), keys };
+            let streams = vec![quiet];
+            let indoors = Indoors::new(Settings { open_publish: true, streams, ..Settings::default() });
             publish(&indoors, "over").await.finish();
             let live = publish(&indoors, "cam").await;
             (indoors, live)
         });
         let generation = live.generation().id().as_str().to_owned();
-        Self { runtime, indoors, generation, _live: live }
+        Self { runtime, indoors, generation, agents: Cell::new(0), _live: live }
     }
 
-    /// `said` with what stands for the name of the generation.
-    pub(super) fn named(&self, mut said: &[u8]) -> Vec<u8> {
-        let mut named = Vec::new();
-        while let Some(at) = said.windows(GENERATION.len()).position(|word| word == GENERATION) {
-            named.extend([&said[..at], self.generation.as_bytes()].concat());
-            said = &said[at + GENERATION.len()..];
+    /// `said` with what stands for the name of the generation, and for a viewer of it.
+    pub(crate) fn named(&self, said: &[u8]) -> Vec<u8> {
+        let said = replaced(said, GENERATION, self.generation.as_bytes());
+        if !said.windows(VIEWER.len()).any(|word| word == VIEWER) {
+            return said;
         }
-        [&named, said].concat()
+        replaced(&said, VIEWER, self.viewer().as_bytes())
+    }
+
+    /// Somebody who watches, whom nobody has sent away.
+    fn viewer(&self) -> String {
+        let agent = self.agents.replace(self.agents.get() + 1);
+        let said = format!(
+            "GET /live/cam/{}/v0/media.m3u8 HTTP/1.1\r\nHost: t\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n",
+            self.generation
+        );
+        let (heard, _) = self.says(Door::Public, NEIGHBOUR, said.as_bytes(), &mut Cuts::new(0xFF));
+        assert!(heard.starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&heard));
+        let list = self.get(Door::Office, "/api/v1/viewers");
+        let list: serde_json::Value = serde_json::from_slice(&list).expect("a document");
+        let viewers = list["viewers"].as_array().expect("viewers");
+        let one = viewers.iter().find(|one| one["agent"] == agent.to_string()).expect("who asked");
+        one["id"].as_str().expect("an id").to_owned()
     }
 
     /// What comes of `said` on a connection of its own, and whether the server closed it.
-    pub(super) fn converse(&self, said: &[u8], cuts: &mut Cuts) -> (Vec<u8>, bool) {
+    pub(crate) fn converse(&self, door: Door, said: &[u8], cuts: &mut Cuts) -> (Vec<u8>, bool) {
+        self.says(door, STRANGER, said, cuts)
+    }
+
+    fn says(&self, door: Door, from: [u8; 4], said: &[u8], cuts: &mut Cuts) -> (Vec<u8>, bool) {
         self.runtime.block_on(async {
-            let (mut ours, theirs) = tokio::io::duplex(PIPE);
-            assert!(self.indoors.viewer(theirs, [198, 51, 100, 1].into()), "there is room for one");
+            let mut ours = self.connect(door, from);
             let (mut left, mut heard, mut buffer) = (said, Vec::new(), vec![0; PIPE]);
             while !left.is_empty() {
                 let (now, rest) = left.split_at(cuts.next(left.len()));
@@ -88,10 +129,77 @@ impl House {
         })
     }
 
+    fn connect(&self, door: Door, from: [u8; 4]) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let taken = match door {
+            Door::Public => self.indoors.viewer(theirs, from.into()),
+            Door::Office => self.indoors.operator(theirs, from.into()),
+        };
+        assert!(taken, "there is room for one");
+        ours
+    }
+
+    /// What comes of `pieces`, each said so long after the one before, to whoever `reads`, or does not: as much of it as is
+    /// looked at. Then nothing more is said, until the server ends the connection by itself or, where there is a `patience`,
+    /// its peer does. All that was begun for it is over within `bound`.
+    pub(crate) fn endures(
+        &self,
+        pieces: &[(Duration, Vec<u8>)],
+        reads: bool,
+        patience: Option<Duration>,
+        bound: Duration,
+    ) -> Vec<u8> {
+        self.runtime.block_on(async {
+            let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+            let before = tasks();
+            let gone = || async {
+                while tasks() > before {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            };
+            let (mut from, mut to) = tokio::io::split(self.connect(Door::Public, STRANGER));
+            let (mut heard, mut buffer) = (Vec::new(), vec![0; PIPE]);
+            let says = async {
+                for (pause, piece) in pieces {
+                    tokio::time::sleep(*pause).await;
+                    if to.write_all(piece).await.is_err() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                match patience {
+                    Some(patience) => tokio::time::sleep(patience).await,
+                    None => gone().await,
+                }
+            };
+            let hears = async {
+                while reads && let Ok(count @ 1..) = from.read(&mut buffer).await {
+                    heard.extend(&buffer[..count.min(LOOKED_AT.saturating_sub(heard.len()))]);
+                }
+                if patience.is_some() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let talk = async {
+                match patience {
+                    Some(_) => tokio::select! { () = says => {}, () = hears => {} },
+                    None => drop(tokio::join!(says, hears)),
+                }
+            };
+            let pauses: Duration = pieces.iter().map(|(pause, _)| *pause).sum();
+            let ended = tokio::time::timeout(pauses + bound, talk).await.is_ok();
+            drop((from, to));
+            let ended = ended && tokio::time::timeout(bound, gone()).await.is_ok();
+            assert!(ended, "after {bound:?} there are {} tasks, and were {before}", tasks());
+            assert_eq!(self.indoors.metrics().http_connections.get(), 0);
+            heard
+        })
+    }
+
     /// The whole of what is at `target`.
-    pub(super) fn get(&self, target: &str) -> Vec<u8> {
-        let said = format!("GET {target} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
-        let (heard, closed) = self.converse(said.as_bytes(), &mut Cuts::new(0xFF));
+    pub(crate) fn get(&self, door: Door, target: &str) -> Vec<u8> {
+        let said = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let (heard, closed) = self.converse(door, said.as_bytes(), &mut Cuts::new(0xFF));
         assert!(
             closed && heard.starts_with(b"HTTP/1.1 200"),
             "{target}: {}",
@@ -100,6 +208,15 @@ impl House {
         let end = heard.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
         heard[end..].to_vec()
     }
+}
+
+fn replaced(mut text: &[u8], word: &[u8], with: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some(at) = text.windows(word.len()).position(|one| one == word) {
+        all.extend([&text[..at], with].concat());
+        text = &text[at + word.len()..];
+    }
+    [&all, text].concat()
 }
 
 /// Ten seconds of pictures and sound.
@@ -123,81 +240,4 @@ async fn publish(indoors: &Indoors, name: &str) -> Publisher {
         }
     }
     publisher
-}
-
-pub(super) fn seeds() -> Vec<Vec<u8>> {
-    let media = "/live/cam/GEN/v0/";
-    let mut said: Vec<String> = Vec::new();
-    let targets = [
-        "/livez",
-        "/readyz",
-        "/watch/cam",
-        "/embed/cam?x=1",
-        "/assets/player.css",
-        "/live/cam/index.m3u8",
-        "/live/cam.flv",
-        "/live/cam.ts",
-        "/live/cam.mp4",
-        "/live/over/index.m3u8",
-        "/live/cam/thumb.mp4",
-        "/live/cam/encoder.json",
-        "/nothing",
-        "/live/",
-        "*",
-        "http://t/livez",
-    ];
-    let fields = [
-        "",
-        "Range: bytes=4-7\r\n",
-        "Range: bytes=-5\r\nIf-Range: \"x\"\r\n",
-        "Accept-Encoding: gzip, br;q=0\r\n",
-        "If-None-Match: *\r\n",
-        "Origin: http://a\r\nUser-Agent: AppleCoreMedia\r\n",
-        "CMCD-Session: sid=\"a\"\r\n",
-        "Connection: close\r\n",
-        "Content-Length: 4\r\n",
-        "Transfer-Encoding: chunked\r\n",
-        "Expect: 100-continue\r\n",
-        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-        "Authorization: Bearer a\r\nX-Forwarded-For: 1.2.3.4\r\nForwarded: for=1\r\n",
-    ];
-    let head = |method: &str, target: &str, field: &str| {
-        format!("{method} {target} HTTP/1.1\r\nHost: t\r\n{field}\r\n")
-    };
-    said.extend(targets.iter().map(|target| head("GET", target, "")));
-    for file in [
-        "media.m3u8",
-        "media.m3u8?_HLS_msn=3&_HLS_part=1",
-        "media.m3u8?_HLS_skip=v2",
-        "init-0.mp4",
-        "seg-2.m4s",
-        "part-4.m4s",
-    ] {
-        said.push(head("GET", &format!("{media}{file}"), "Range: bytes=0-9\r\n"));
-    }
-    for (n, field) in fields.iter().enumerate() {
-        said.push(head(["GET", "HEAD", "OPTIONS", "POST"][n % 4], &format!("{media}init-0.mp4"), field));
-        said.push(head("GET", "/live/cam.flv", field));
-    }
-    said.push(
-        [head("GET", "/livez", ""), head("HEAD", "/live/cam/index.m3u8", ""), head("GET", "/readyz", "")]
-            .concat(),
-    );
-    said.push("GET /livez HTTP/1.1\nHost: t\r\n\r\nGET /livez HTTP/1.1\r\nHost: t\r\n\r\n".to_owned());
-    said.push(
-        head("POST", "/api/obs/multitrack", "Content-Length: 2\r\n") + "{}" + &head("GET", "/livez", ""),
-    );
-    said.push(
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x08\x06\0\0\0\0\0pingping".to_owned(),
-    );
-    said.push("GET /livez HTTP/1.0\r\n\r\n".to_owned());
-    // A ping, a message of text and a close, masked by nothing; and one that is longer than it may be.
-    let socket = head("GET", "/live/cam.flv", fields[11]);
-    let frames: [&[u8]; 2] = [
-        &[0x89, 0x81, 0, 0, 0, 0, 7, 0x81, 0x80, 0, 0, 0, 0, 0x88, 0x82, 0, 0, 0, 0, 3, 0xE8],
-        &[0x82, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0],
-    ];
-    let spoken = frames.map(|frames| [socket.as_bytes(), frames].concat());
-    let said = said.into_iter().map(String::into_bytes).chain(spoken);
-    said.zip(0_u8..).map(|(said, n)| [&[n.wrapping_mul(37)][..], &said].concat()).collect()
 }
