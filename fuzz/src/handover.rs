@@ -197,7 +197,12 @@ impl Hello {
         let listeners = field("listeners", 2).and_then(Value::as_array).cloned().unwrap_or_default();
         Some(Self {
             protocol: field("protocol", 0)?.as_u64()?,
-            version: field("version", 1)?.as_str()?.to_owned(),
+            version: field("version", 1)?
+                .as_str()?
+                .chars()
+                .filter(|one| !one.is_control())
+                .take(64)
+                .collect(),
             listeners: listeners.iter().filter_map(|one| Some(one.as_str()?.to_owned())).collect(),
         })
     }

@@ -1,6 +1,7 @@
 //! A server with a stream that is live, one that is over, and one that nobody publishes.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,9 +32,12 @@ pub(crate) const SECRET: &str = "canary-stream-key";
 const STRANGER: [u8; 4] = [198, 51, 100, 1];
 const NEIGHBOUR: [u8; 4] = [198, 51, 100, 2];
 
+/// After so many viewers there is another house: what each has seen of them is told to every operator.
+const VIEWERS: u64 = 200;
+
 thread_local! {
-    // For ever: a runtime cannot end where threads do.
-    static HOUSE: &'static House = Box::leak(Box::new(House::new()));
+    // Not dropped with its thread: a runtime cannot end where threads do.
+    static HOUSE: RefCell<ManuallyDrop<House>> = RefCell::new(ManuallyDrop::new(House::new()));
 }
 
 pub(crate) struct House {
@@ -57,7 +61,13 @@ pub(crate) enum Door {
 impl House {
     /// The one of this thread; whatever one connection did to it the next one finds.
     pub(crate) fn with(work: impl FnOnce(&Self)) {
-        HOUSE.with(|house| work(house));
+        HOUSE.with_borrow_mut(|house| {
+            if house.agents.get() > VIEWERS {
+                let old = std::mem::replace(house, ManuallyDrop::new(Self::new()));
+                drop(ManuallyDrop::into_inner(old));
+            }
+            work(house);
+        });
     }
 
     fn new() -> Self {
