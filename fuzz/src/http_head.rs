@@ -143,6 +143,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         head("POST", "/api/obs/multitrack", "Content-Length: 2\r\n") + "{}" + &head("GET", "/livez", ""),
     );
     said.push(
+        head("GET", "/livez", "") + &head("POST", "/api/obs/multitrack", "Content-Length: 4\r\n") + "{\n}\n",
+    );
+    said.push(
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x08\x06\0\0\0\0\0pingping".to_owned(),
     );
     said.push("GET /livez HTTP/1.0\r\n\r\n".to_owned());

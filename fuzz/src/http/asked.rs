@@ -89,6 +89,13 @@ impl Asked {
             .any(|(name, value)| named(name) && (name.trim() != "content-length" || value != b"0"))
     }
 
+    /// Nobody could doubt that what follows is its body, and no head.
+    pub(crate) fn surely_has_body(&self) -> bool {
+        let more = |value: &[u8]| value.iter().any(|byte| !b"0 \t".contains(byte));
+        self.formal
+            && (self.values("content-length").any(more) || self.values("transfer-encoding").count() > 0)
+    }
+
     /// The one route that takes a body.
     pub(crate) fn is_obs(&self) -> bool {
         self.method == "POST" && self.path() == "/api/obs/multitrack"
