@@ -84,9 +84,11 @@ impl Asked {
             // Before the colon nothing may stand; a reader that is not strict would take these for the same.
             matches!(name.trim(), "content-length" | "transfer-encoding")
         };
+        // Of a length that is zero, however it is written, there is none.
+        let zero = |value: &[u8]| !value.is_empty() && value.iter().all(|byte| *byte == b'0');
         self.fields
             .iter()
-            .any(|(name, value)| named(name) && (name.trim() != "content-length" || value != b"0"))
+            .any(|(name, value)| named(name) && (name.trim() != "content-length" || !zero(value)))
     }
 
     /// Nobody could doubt that what follows is its body, and no head.

@@ -94,8 +94,9 @@ impl Said {
             13 => {
                 let pause = PAUSE * u32::from(steps.byte());
                 self.pieces.push((pause, Vec::new()));
-                // Whoever is quiet for long is asked, and does not answer.
-                self.sound &= pause < Duration::from_secs(3);
+                // Whoever is there for long is asked whether it is, and does not answer.
+                let pauses: Duration = self.pieces.iter().map(|(pause, _)| *pause).sum();
+                self.sound &= pauses < Duration::from_secs(10);
                 return;
             }
             14 => frame(4, 1, 0, &[]),
