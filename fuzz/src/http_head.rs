@@ -1,79 +1,26 @@
-//! What viewers say over HTTP, to a whole server that listens nowhere, by a clock that stands still between two events.
+//! What viewers say over HTTP.
 
-mod asked;
-mod heard;
-mod house;
-
+use crate::http::{self, Asked, Door, Heard, House, PREFACE};
+use crate::http2;
 use crate::steps::Cuts;
 
-use self::asked::{Asked, PREFACE};
-use self::heard::Heard;
-use self::house::House;
-
-/// Beside what a head asks for: how the server ends a connection, and what hyper itself says of what is no request.
-const LIBRARY: [u16; 5] = [400, 408, 414, 431, 505];
 /// What is said under `/live/` to whoever asks properly.
 const PLAYED: [u16; 11] = [200, 206, 304, 400, 401, 403, 404, 409, 415, 416, 503];
 
-/// What a peer says on one connection, cut anywhere: each request that a plain reader finds gets one answer at most, in
-/// order; of a body, or behind a line that does not end as it must, none is made; every answer is whole, says only what
-/// it may, and nothing of what it was asked in its head.
+/// What a viewer says on one connection, cut anywhere: see [`http::judge`].
 pub fn http_head(data: &[u8]) {
     let Some((how, said)) = data.split_first() else { return };
     House::with(|house| {
         let said = house.named(said);
-        let (bytes, closed) = house.converse(&said, &mut Cuts::new(*how));
+        let (bytes, closed) = house.converse(Door::Public, &said, &mut Cuts::new(*how));
         if said.starts_with(PREFACE) {
-            return frames(&bytes);
+            return http2::judge(&said, &bytes);
         }
-        judge(house, &said, &bytes, closed);
-    });
-}
-
-fn judge(house: &House, said: &[u8], bytes: &[u8], closed: bool) {
-    let asked = Asked::all(said);
-    let heard = Heard::all(bytes, &asked, closed);
-    let told = || format!("{:?} of {:?}", String::from_utf8_lossy(bytes), String::from_utf8_lossy(said));
-    for (n, answer) in heard.iter().enumerate() {
-        answer.proper();
-        let Some(request) = asked.get(n) else {
-            // Of what is no whole head: the last word, and the library's.
-            assert!(n == asked.len() && n + 1 == heard.len(), "more answers than requests: {}", told());
-            assert!(LIBRARY.contains(&answer.status) && answer.body.is_empty() && closed, "{}", told());
-            break;
+        let expected = |request: &Asked, answer: &Heard, told: &dyn Fn() -> String| {
+            expected(house, request, answer, told);
         };
-        let last = n + 1 == heard.len() && closed;
-        if answer.status == 101 {
-            assert!(request.method == "GET" && request.wants_socket() && n + 1 == heard.len(), "{}", told());
-            // The example of RFC 6455 §1.3.
-            let sample = request.values("sec-websocket-key").next() == Some(b"dGhlIHNhbXBsZSBub25jZQ==");
-            let accept = answer.field("sec-websocket-accept");
-            assert!(!sample || accept == Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{}", told());
-            messages(&answer.body);
-        }
-        if request.bare || (request.has_body() && !request.is_obs()) {
-            assert!(answer.status >= 400 && last, "a bad request is taken: {}", told());
-        }
-        // In the words of who looked, or none of the library's.
-        let named = answer.body.is_empty() || answer.body == b"the lines of a request end in CR LF\n";
-        assert!(!request.bare || named, "a line that ends in LF alone: {}", told());
-        if request.is_obs() && request.has_body() {
-            assert!(last, "something follows a body: {}", told());
-        }
-        // Of a head that no reader could doubt there is no doubt; but what follows it may be bad, and is judged with it.
-        let clear = asked[..=n].iter().all(Asked::is_clear)
-            && !said.contains(&0)
-            && !asked.iter().any(|all| all.bare);
-        let rest = &said[request.end.min(said.len())..];
-        if clear && !bare(rest) {
-            expected(house, request, answer, &told);
-        }
-    }
-}
-
-/// Whether a line ends in LF alone.
-fn bare(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&b'\n') || bytes.windows(2).any(|two| two[1] == b'\n' && two[0] != b'\r')
+        http::judge(Door::Public, &said, (&bytes, closed), &["t"], &expected);
+    });
 }
 
 /// What the table of routes says.
@@ -122,7 +69,7 @@ fn ranged(house: &House, request: &Asked, answer: &Heard, told: &dyn Fn() -> Str
     assert_eq!(of.is_some(), matches!(answer.status, 206 | 416), "{}", told());
     let Some(of) = of.and_then(|of| of.strip_prefix("bytes ")) else { return };
     let (range, len) = of.split_once('/').expect("a length");
-    let whole = house.get(&request.target);
+    let whole = house.get(Door::Public, &request.target);
     assert_eq!(len.parse(), Ok(whole.len()), "{}", told());
     let Some((first, last)) = range.split_once('-') else {
         return assert!(range == "*" && answer.status == 416 && answer.body.is_empty(), "{}", told());
@@ -132,41 +79,83 @@ fn ranged(house: &House, request: &Asked, answer: &Heard, told: &dyn Fn() -> Str
     assert!(answer.body == whole[first..=last], "other bytes than {first} to {last}: {}", told());
 }
 
-/// Frames of HTTP/2 one behind the other (RFC 9113 §4.1), settings first.
-fn frames(mut bytes: &[u8]) {
-    let mut first = true;
-    while let Some((head, rest)) = bytes.split_first_chunk::<9>() {
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        assert!(length <= 16_384 && head[3] <= 9, "{head:?}");
-        assert!(!first || (head[3], head[4]) == (4, 0), "settings come first");
-        let Some((_, after)) = rest.split_at_checked(length) else { return };
-        (bytes, first) = (after, false);
-    }
-}
-
-/// Frames of WebSocket as a server sends them (RFC 6455 §5.2): whole messages of bytes, not masked, their lengths in the
-/// shortest form, and nothing behind a close.
-fn messages(mut bytes: &[u8]) {
-    let mut over = false;
-    while let Some((&[first, short], rest)) = bytes.split_first_chunk::<2>() {
-        assert!(!over && matches!(first, 0x82 | 0x88 | 0x8A) && short < 0x80, "{first:#x} {short:#x}");
-        let (width, least) = match short {
-            127 => (8, 1 << 16),
-            126 => (2, 126),
-            _ => (0, 0),
-        };
-        let Some((length, rest)) = rest.split_at_checked(width) else { return };
-        let length = match width {
-            0 => u64::from(short),
-            _ => length.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
-        };
-        assert!(length >= least && (first == 0x82 || length < 126));
-        let Some((_, after)) = rest.split_at_checked(length as usize) else { return };
-        (bytes, over) = (after, first == 0x88);
-    }
-}
-
 /// Requests of every route, fields that matter, and tricks.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    house::seeds()
+    let media = "/live/cam/GEN/v0/";
+    let mut said: Vec<String> = Vec::new();
+    let targets = [
+        "/livez",
+        "/readyz",
+        "/watch/cam",
+        "/embed/cam?x=1",
+        "/assets/player.css",
+        "/live/cam/index.m3u8",
+        "/live/cam.flv",
+        "/live/cam.ts",
+        "/live/cam.mp4",
+        "/live/over/index.m3u8",
+        "/live/cam/thumb.mp4",
+        "/live/cam/encoder.json",
+        "/nothing",
+        "/live/",
+        "*",
+        "http://t/livez",
+    ];
+    let fields = [
+        "",
+        "Range: bytes=4-7\r\n",
+        "Range: bytes=-5\r\nIf-Range: \"x\"\r\n",
+        "Accept-Encoding: gzip, br;q=0\r\n",
+        "If-None-Match: *\r\n",
+        "Origin: http://a\r\nUser-Agent: AppleCoreMedia\r\n",
+        "CMCD-Session: sid=\"a\"\r\n",
+        "Connection: close\r\n",
+        "Content-Length: 4\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Expect: 100-continue\r\n",
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        "Authorization: Bearer a\r\nX-Forwarded-For: 1.2.3.4\r\nForwarded: for=1\r\n",
+    ];
+    let head = |method: &str, target: &str, field: &str| {
+        format!("{method} {target} HTTP/1.1\r\nHost: t\r\n{field}\r\n")
+    };
+    said.extend(targets.iter().map(|target| head("GET", target, "")));
+    for file in [
+        "media.m3u8",
+        "media.m3u8?_HLS_msn=3&_HLS_part=1",
+        "media.m3u8?_HLS_skip=v2",
+        "init-0.mp4",
+        "seg-2.m4s",
+        "part-4.m4s",
+    ] {
+        said.push(head("GET", &format!("{media}{file}"), "Range: bytes=0-9\r\n"));
+    }
+    for (n, field) in fields.iter().enumerate() {
+        said.push(head(["GET", "HEAD", "OPTIONS", "POST"][n % 4], &format!("{media}init-0.mp4"), field));
+        said.push(head("GET", "/live/cam.flv", field));
+    }
+    said.push(
+        [head("GET", "/livez", ""), head("HEAD", "/live/cam/index.m3u8", ""), head("GET", "/readyz", "")]
+            .concat(),
+    );
+    said.push("GET /livez HTTP/1.1\nHost: t\r\n\r\nGET /livez HTTP/1.1\r\nHost: t\r\n\r\n".to_owned());
+    said.push(
+        head("POST", "/api/obs/multitrack", "Content-Length: 2\r\n") + "{}" + &head("GET", "/livez", ""),
+    );
+    said.push(
+        head("GET", "/livez", "") + &head("POST", "/api/obs/multitrack", "Content-Length: 4\r\n") + "{\n}\n",
+    );
+    said.push(
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x08\x06\0\0\0\0\0pingping".to_owned(),
+    );
+    said.push("GET /livez HTTP/1.0\r\n\r\n".to_owned());
+    // A ping, a message of text and a close, masked by nothing; and one that is longer than it may be.
+    let socket = head("GET", "/live/cam.flv", fields[11]);
+    let frames: [&[u8]; 2] = [
+        &[0x89, 0x81, 0, 0, 0, 0, 7, 0x81, 0x80, 0, 0, 0, 0, 0x88, 0x82, 0, 0, 0, 0, 3, 0xE8],
+        &[0x82, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0],
+    ];
+    let spoken = frames.map(|frames| [socket.as_bytes(), frames].concat());
+    let said = said.into_iter().map(String::into_bytes).chain(spoken);
+    said.zip(0_u8..).map(|(said, n)| [&[n.wrapping_mul(37)][..], &said].concat()).collect()
 }

@@ -1,13 +1,17 @@
 //! What the fuzz targets do with their input. Each must end soon, in the same words for the same bytes, and never by a
 //! panic; what is taken must be fit to be packaged.
 
+mod admin;
 mod chunks;
 mod clip;
 mod cmaf;
 mod config;
 mod endless;
+mod handover;
 mod heap;
 mod hls_query;
+mod http;
+mod http2;
 mod http_head;
 mod judge;
 mod nal;
@@ -24,14 +28,17 @@ use rillcast::flv::{Packet, PacketKind, Tag, TagKind};
 use rillcast::media::{AudioCodec, CodecConfig, CodecLimits, Track, TrackId, VideoCodec};
 use rillcast::{cmaf as boxes, flv};
 
+pub use self::admin::admin;
 pub use self::chunks::chunks;
 pub use self::clip::clip;
 pub use self::cmaf::cmaf;
 pub use self::config::config;
 pub use self::endless::{endless, ts};
+pub use self::handover::handover;
 pub use self::heap::Heap;
 pub use self::hls_query::hls_query;
 pub use self::http_head::http_head;
+pub use self::http2::http2;
 pub use self::nal::nal;
 pub use self::playlist::playlist;
 pub use self::round_trip::chunk_roundtrip;
@@ -179,13 +186,16 @@ pub fn movie(file: &[u8]) -> Vec<Seed> {
 
 /// What targets begin from that no file gives them.
 pub fn own_seeds() -> Vec<Seed> {
-    let all: [(&'static str, Vec<Vec<u8>>); 11] = [
+    let all: [(&'static str, Vec<Vec<u8>>); 14] = [
+        ("admin", self::admin::seeds()),
         ("chunk_roundtrip", round_trip::seeds()),
         ("clip", self::clip::seeds()),
         ("cmaf", self::cmaf::seeds()),
         ("config", config::seeds()),
         ("endless", self::endless::seeds()),
+        ("handover", self::handover::seeds()),
         ("hls_query", hls_query::seeds()),
+        ("http2", self::http2::seeds()),
         ("http_head", self::http_head::seeds()),
         ("nal", nal::sections()),
         ("playlist", playlist::seeds()),

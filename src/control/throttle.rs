@@ -1,6 +1,6 @@
 //! Throttle: how often one address may fail to show a key.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +32,8 @@ impl Quota {
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     failures: HashMap<IpAddr, Failures>,
+    /// The same by age, the oldest first: of as many addresses as anybody likes none costs a look at all others.
+    ages: BTreeSet<(Instant, IpAddr)>,
 }
 
 #[derive(Debug)]
@@ -50,35 +52,38 @@ impl Throttle {
     fn count(&mut self, address: IpAddr, now: Instant) -> u32 {
         let address = network(address);
         match self.failures.get(&address) {
-            Some(f) if now.saturating_duration_since(f.since) >= WINDOW => {
-                self.failures.remove(&address);
+            Some(f) if now.saturating_duration_since(f.since) < WINDOW => f.count,
+            _ => {
+                self.forget(address);
                 0
             }
-            Some(f) => f.count,
-            None => 0,
         }
     }
 
     /// Counts one failure of `address`.
     pub(super) fn failed(&mut self, address: IpAddr, now: Instant) {
+        let seen = self.count(address, now);
         let address = network(address);
-        if self.failures.len() >= ADDRESSES && !self.failures.contains_key(&address) {
-            self.make_room(now);
+        if let Some(f) = self.failures.get_mut(&address) {
+            f.count = seen.saturating_add(1);
+            return;
         }
-        let f = self.failures.entry(address).or_insert(Failures { since: now, count: 0 });
-        f.count = f.count.saturating_add(1);
+        if self.failures.len() >= ADDRESSES {
+            let oldest = self.ages.first().copied();
+            oldest.into_iter().for_each(|(_, address)| self.forget(address));
+        }
+        self.failures.insert(address, Failures { since: now, count: 1 });
+        self.ages.insert((now, address));
     }
 
     /// Forgets the failures of `address`: it has shown a key.
     pub(super) fn succeeded(&mut self, address: IpAddr) {
-        self.failures.remove(&network(address));
+        self.forget(network(address));
     }
 
-    fn make_room(&mut self, now: Instant) {
-        self.failures.retain(|_, f| now.saturating_duration_since(f.since) < WINDOW);
-        if self.failures.len() >= ADDRESSES {
-            let oldest = self.failures.iter().min_by_key(|(_, f)| f.since).map(|(address, _)| *address);
-            oldest.and_then(|address| self.failures.remove(&address));
+    fn forget(&mut self, network: IpAddr) {
+        if let Some(f) = self.failures.remove(&network) {
+            self.ages.remove(&(f.since, network));
         }
     }
 }
@@ -126,5 +131,27 @@ mod tests {
             t.failed(IpAddr::from(n.to_be_bytes()), now);
         }
         assert_eq!(t.failures.len(), ADDRESSES);
+    }
+
+    #[test]
+    fn one_more_address_forgets_the_oldest_and_looks_at_no_other() {
+        let (mut t, mut now) = (Throttle::default(), Instant::now());
+        let ip = |n: usize| IpAddr::from((n as u32).to_be_bytes());
+        for n in 0..3 * ADDRESSES {
+            // A third of them at once, a third one after the other, a third when all are out of the window.
+            now += [Duration::ZERO, Duration::from_micros(1), 2 * WINDOW][n / ADDRESSES];
+            t.failed(ip(n), now);
+            assert_eq!((t.failures.len(), t.ages.len()), ((n + 1).min(ADDRESSES), (n + 1).min(ADDRESSES)));
+            if let Some(oldest) = n.checked_sub(ADDRESSES) {
+                let known = |n| t.failures.contains_key(&ip(n));
+                assert!(!known(oldest) && known(oldest + 1), "{n}");
+            }
+        }
+        // Whoever comes back is young again; whoever has shown a key, or is looked at after a minute, is no more.
+        t.failed(ip(2 * ADDRESSES), now + 2 * WINDOW);
+        t.succeeded(ip(2 * ADDRESSES + 1));
+        assert!(!t.exhausted(ip(2 * ADDRESSES + 2), now + 2 * WINDOW));
+        assert_eq!((t.failures.len(), t.ages.len()), (ADDRESSES - 2, ADDRESSES - 2));
+        assert!(t.ages.last().is_some_and(|(_, address)| *address == ip(2 * ADDRESSES)));
     }
 }

@@ -15,10 +15,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -219,10 +220,11 @@ impl HttpDoor {
             let (flight, peer, context) = (peer.vitals.begin(), peer.clone(), context.clone());
             let (head, body) = request.into_parts();
             let (version, class) = (head.version, screen::class(head.uri.path()));
-            let work = Work::begin(head, body, &router, &context, &peer, playing);
+            let speaks = playing && head.method == Method::POST && head.uri.path() == obs::PATH;
+            let work = Work::begin(head, speaks.then_some(body), &router, &context, &peer, playing);
             async move {
                 streams::answers(flight.asking(), peer.address);
-                let response = match work {
+                let mut response = match work {
                     Work::Done(response) => response,
                     Work::Hold(waiting) => playback::hold(&context, &peer, waiting).await,
                     Work::Route(routed) => {
@@ -230,6 +232,10 @@ impl HttpDoor {
                         response.map(Payload::Page)
                     }
                 };
+                if speaks && version < Version::HTTP_2 {
+                    // Where its body ends is nobody's doubt when nothing follows it.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 context.metrics.request(class, response.status().as_u16());
                 let pace = Pace::of(version, response.body());
                 Ok::<_, Infallible>(response.map(|body| Tracked::new(body, flight, pace)))
@@ -292,19 +298,18 @@ enum Work {
 }
 
 impl Work {
-    /// Looks at a request; those of players, of which there are many, go no further way than they must.
+    /// Looks at a request; those of players, of which there are many, go no further way than they must. Where it has no
+    /// `body`, it may have none: one that brings it nevertheless is refused, and the connection closes.
     fn begin(
         mut head: request::Parts,
-        body: Incoming,
+        body: Option<Incoming>,
         router: &Router,
         context: &Arc<Context>,
         peer: &Peer,
         playing: bool,
     ) -> Self {
-        // Nothing else takes a body: requests that bring one are refused, and the connection closes.
-        let speaks = playing && head.method == Method::POST && head.uri.path() == obs::PATH;
-        let most = if speaks { obs::MOST } else { 0 };
-        let screened = match peer.vitals.ends_lines_badly(speaks) {
+        let most = if body.is_some() { obs::MOST } else { 0 };
+        let screened = match peer.vitals.ends_lines_badly() {
             true => Err(screen::Refusal::Line),
             false => screen::screen(&head, &context.limits.http, most),
         };
@@ -322,7 +327,7 @@ impl Work {
             Some(Turn::Now(response)) => Self::Done(response),
             Some(Turn::Later(waiting)) => Self::Hold(waiting),
             None => {
-                let body = if speaks { Body::new(body) } else { Body::empty() };
+                let body = body.map_or_else(Body::empty, Body::new);
                 head.extensions.insert(peer.address);
                 let request = Request::from_parts(head, body);
                 Self::Route(Box::pin(router.clone().oneshot(request)))

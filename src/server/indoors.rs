@@ -21,7 +21,7 @@ use super::context::Context;
 use super::http::HttpDoor;
 use super::routes;
 use super::rtmp;
-use super::run::{keep, live, sweep, wind_down};
+use super::run::{admin_places, keep, live, sweep, wind_down};
 use super::tls::{Ahead, Doors, Handshake, Keeper, TlsError};
 
 /// A server that listens nowhere. Nothing is stored: its streams are those of its settings, and how much memory the
@@ -31,6 +31,8 @@ pub struct Indoors {
     encoders: Arc<Admission>,
     viewers: Arc<Admission>,
     door: Arc<HttpDoor>,
+    operators: Arc<Admission>,
+    office: Arc<HttpDoor>,
     /// In front of encoders.
     tls: Option<Handshake>,
     publishing: (mpsc::Sender<()>, mpsc::Receiver<()>),
@@ -68,6 +70,8 @@ impl Indoors {
             Some(Doors { https, rtmps }) => (door.secure(https), Some(rtmps)),
             None => (door, None),
         };
+        let operators = admin_places();
+        let office = HttpDoor::new(routes::admin(context.clone()), context.clone(), operators.clone());
         let tended = context.clone();
         let tending = tokio::spawn(async move {
             tokio::join!(forever(|| sweep(tended.clone())), forever(|| keep(tended.clone(), Arc::default())));
@@ -77,6 +81,8 @@ impl Indoors {
             encoders,
             viewers,
             door: Arc::new(door),
+            operators,
+            office: Arc::new(office),
             tls,
             publishing: mpsc::channel(1),
             open: mpsc::channel(1),
@@ -112,15 +118,30 @@ impl Indoors {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        self.caller(&self.door, &self.viewers, stream, address)
+    }
+
+    /// The same of an operator, who sees what is counted and may send viewers away.
+    pub fn operator<S>(&self, stream: S, address: IpAddr) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.caller(&self.office, &self.operators, stream, address)
+    }
+
+    fn caller<S>(&self, door: &Arc<HttpDoor>, places: &Arc<Admission>, stream: S, address: IpAddr) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let full = |full| match full {
             Full::Total => Limit::HttpConnections,
             Full::Address => Limit::HttpConnectionsPerAddress,
         };
-        let permit = match self.viewers.admit(address).map_err(full) {
+        let permit = match places.admit(address).map_err(full) {
             Ok(permit) => permit,
             Err(limit) => return self.turn_away(limit, address),
         };
-        let (door, open) = (self.door.clone(), self.open.0.clone());
+        let (door, open) = (door.clone(), self.open.0.clone());
         tokio::spawn(async move {
             door.greet(Ahead::new(stream), address).await;
             drop((permit, open));
@@ -146,8 +167,8 @@ impl Indoors {
 
     /// Ends everything in order, within the configured time; whether it came to that.
     pub async fn close(self) -> bool {
-        let Self { context, door, publishing, open, tending, .. } = self;
-        drop((publishing.0, open.0, door));
+        let Self { context, door, office, publishing, open, tending, .. } = self;
+        drop((publishing.0, open.0, door, office));
         let drained = wind_down(&context, context.settings.drain, publishing.1, open.1).await;
         tending.abort();
         drained

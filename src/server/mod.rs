@@ -62,6 +62,8 @@ pub use self::ceiling::Ceiling;
 pub use self::clock::Clock;
 pub use self::error::Error;
 pub use self::handover::{Activated, SocketError, TakeoverError};
+#[cfg(fuzzing)]
+pub use self::handover::{next as taking_over, running as handing_over};
 pub use self::indoors::Indoors;
 pub use self::log::start as start_log;
 pub use self::memory::words as memory_words;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 
 use crate::base::Secret;
 use crate::control::{Claim, Grant, Refused, Verdict};
@@ -27,29 +27,15 @@ pub(super) const MOST: usize = 64 * 1024;
 /// How long it may take to say it. OBS itself gives up after five seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `POST /api/obs/multitrack`. Nothing follows on a connection of HTTP/1: where the body ends is nobody's doubt then.
+/// `POST /api/obs/multitrack`.
 pub(super) async fn configure(
     State(context): State<Arc<Context>>,
     Extension(address): Extension<IpAddr>,
-    version: Version,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let mut response = consider(&context, address, &uri, &headers, body).await;
-    if version < Version::HTTP_2 {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-async fn consider(
-    context: &Context,
-    address: IpAddr,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Body,
-) -> Response<Body> {
+    let context = &*context;
     let Ok(Ok(body)) = tokio::time::timeout(PATIENCE, to_bytes(body, MOST)).await else {
         return answer(StatusCode::BAD_REQUEST, obs::refuse("the request did not come whole"));
     };
@@ -72,7 +58,7 @@ async fn consider(
             return refuse(context, address, &reason);
         }
     };
-    let endpoints = endpoints(context, uri, headers);
+    let endpoints = endpoints(context, &uri, &headers);
     if endpoints.is_empty() {
         return refuse(
             context,

@@ -28,12 +28,29 @@ pub(super) fn public(context: Arc<Context>) -> Router {
         .route("/assets/{*path}", get(pages::asset))
         .route(obs::PATH, post(obs::configure))
         .merge(health())
+        .fallback(nothing)
+        .method_not_allowed_fallback(wrong_method)
         .with_state(context)
 }
 
 /// What the operator sees.
 pub(super) fn admin(context: Arc<Context>) -> Router {
-    Router::new().route("/metrics", get(metrics)).merge(api::routes()).merge(health()).with_state(context)
+    Router::new()
+        .route("/metrics", get(metrics))
+        .merge(api::routes())
+        .merge(health())
+        .fallback(nothing)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(context)
+}
+
+/// Where a path is asked for in another way: in which ones, the field `Allow` says.
+pub(super) async fn wrong_method() -> Response<Body> {
+    plain(StatusCode::METHOD_NOT_ALLOWED, "this is not for that method\n")
+}
+
+async fn nothing() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "there is nothing here\n")
 }
 
 /// A short answer in words, not to be kept by caches.
@@ -55,11 +72,7 @@ pub(super) fn field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow
 }
 
 fn health() -> Router<Arc<Context>> {
-    Router::new()
-        .route("/livez", get(async || plain(StatusCode::OK, "ok\n")))
-        .route("/readyz", get(ready))
-        .fallback(async || plain(StatusCode::NOT_FOUND, "there is nothing here\n"))
-        .method_not_allowed_fallback(async || plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"))
+    Router::new().route("/livez", get(async || plain(StatusCode::OK, "ok\n"))).route("/readyz", get(ready))
 }
 
 /// Every listener is bound before the first request can come: what makes the server not ready is that it drains, or that

@@ -187,8 +187,7 @@ impl House {
             tokio::spawn(keeper.watch(context.clone()))
         });
         drop(publishing);
-        // The operator must get in when viewers have taken every place: the admin door counts for itself.
-        let door = HttpDoor::new(routes::admin(context.clone()), context.clone(), Admission::new(64, 64));
+        let door = HttpDoor::new(routes::admin(context.clone()), context.clone(), admin_places());
         tokio::spawn(door.serve(admin, open.clone()));
         drop(open);
         let tending = tokio::spawn(tend(context.clone(), notify));
@@ -249,6 +248,11 @@ impl Secure {
         tracing::info!(fingerprint = identity.fingerprint(), until = %identity.not_after(), "tls_certificate");
         Ok(Some(Self { https, rtmps, keeper, doors }))
     }
+}
+
+/// The operator must get in when viewers have taken every place: the admin door counts for itself.
+pub(super) fn admin_places() -> Arc<Admission> {
+    Admission::new(64, 64)
 }
 
 /// Ends everything in order, within `bound`; whether it came to that. `published` closes with the last encoder's

@@ -251,11 +251,12 @@ impl Vitals {
         InFlight(Asking { vitals: self.clone(), id })
     }
 
-    /// Whether the peer has ended a line in LF without CR in the HTTP/1 head of the request that begins here; where no
-    /// `body` may follow it, also in what has come since. RFC 9112 §2.2 lets us read that; a proxy before us may not
+    /// Whether, in HTTP/1, the peer has ended a line in LF without CR in the head of the request that begins here, or behind it
+    /// where that is no body; or is not to have sent one at all. RFC 9112 §2.2 lets us read that; a proxy before us may not
     /// have, and what follows would be to it a part of the same request.
-    pub(super) fn ends_lines_badly(&self, body: bool) -> bool {
-        self.state().lines.judge(body)
+    pub(super) fn ends_lines_badly(&self) -> bool {
+        let mut state = self.state();
+        state.protocol != Protocol::Http2 && state.lines.judge()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

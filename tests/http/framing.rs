@@ -61,7 +61,7 @@ async fn every_answer_says_where_it_ends_and_the_connection_goes_on() {
         // What cannot be asked: 204 must not say a length at all (RFC 9110 §8.6), 405 that it has none.
         (format!("OPTIONS {media} HTTP/1.1"), 204, None),
         (format!("DELETE {media} HTTP/1.1"), 405, Some(0)),
-        ("DELETE /livez HTTP/1.1".to_owned(), 405, Some(18)),
+        ("DELETE /livez HTTP/1.1".to_owned(), 405, Some(28)),
     ] {
         let (head, body) = answer(&mut socket, &request).await;
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{request}: {head}");

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use rillcast::control::{DeclaredStream, KeyHash, Settings};
 use rillcast::media::StreamName;
 
-use crate::rig::{Encoder, Server, get, metric, raw, settings};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::rig::{Encoder, Server, get, hear, metric, raw, settings};
 
 const PATH: &str = "/api/obs/multitrack";
 const KEY: &str = "canary-stream-key";
@@ -135,5 +138,40 @@ async fn bodies_are_bounded_and_taken_nowhere_else() {
     let slow = post(PATH, "Content-Length: 4000");
     let (heard, _) = raw(at, slow.as_bytes(), Duration::from_secs(10)).await;
     assert!(heard.contains("did not come whole"), "{heard}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn lines_of_a_body_end_as_they_like_and_nothing_follows_it() {
+    let server = Server::start(with_stream()).await;
+    let body = question(KEY).replace(',', ",\n");
+    let post = format!("POST {PATH} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.len());
+    let get = "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n";
+    let statuses = |heard: &str| heard.match_indices("HTTP/1.1 200").count();
+    let quiet = Duration::from_secs(10);
+    // Behind another request, in one piece with it: neither is held to the lines of the body.
+    let (heard, closed) = raw(server.at.http, [get, &post, &body, get].concat().as_bytes(), quiet).await;
+    assert!(statuses(&heard) == 2 && heard.contains("success") && closed, "{heard}");
+    // Later than its head, in pieces, and before another request.
+    let mut socket = TcpStream::connect(server.at.http).await.unwrap();
+    let (first, second) = body.split_at(body.len() / 2);
+    for piece in [&post, first, &[second, get].concat()] {
+        socket.write_all(piece.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (heard, closed) = hear(&mut socket, quiet).await;
+    assert!(statuses(&heard) == 1 && heard.contains("success") && closed, "{heard}");
+    assert!(heard.to_ascii_lowercase().contains("connection: close"), "{heard}");
+    // More than was announced is nobody's request.
+    let (heard, closed) = raw(server.at.http, [&post, &body, "\n", get].concat().as_bytes(), quiet).await;
+    assert!(statuses(&heard) == 1 && heard.contains("success") && closed, "{heard}");
+    // The head is held to its lines, also behind another.
+    let bad = post.replacen("\r\n", "\n", 1);
+    for said in
+        [bad.clone() + &body, [get, &bad, &body].concat(), ["\r\n", get, "\r\n", &bad, &body].concat()]
+    {
+        let (heard, closed) = raw(server.at.http, said.as_bytes(), quiet).await;
+        assert!(heard.contains("end in CR LF") && !heard.contains("success") && closed, "{said}: {heard}");
+    }
     server.stop().await;
 }

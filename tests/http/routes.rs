@@ -59,6 +59,33 @@ async fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[tokio::test]
+async fn what_is_asked_for_wrongly_is_refused_in_a_line_that_no_cache_keeps() {
+    let server = Server::start(settings()).await;
+    let (public, office) = (server.at.http, server.at.admin);
+    for (at, method, target, status) in [
+        (public, "POST", "/livez", 405),
+        (public, "POST", "/watch/cam", 405),
+        (public, "DELETE", "/assets/player.css", 405),
+        (public, "GET", "/api/obs/multitrack", 405),
+        (public, "GET", "/nothing", 404),
+        (office, "POST", "/metrics", 405),
+        (office, "PUT", "/livez", 405),
+        (office, "POST", "/api/v1/streams", 405),
+        (office, "DELETE", "/api/v1/streams/cam", 405),
+        (office, "GET", "/api/v1/viewers/1/kick", 405),
+        (office, "POST", "/api/v1/viewers/%FF/kick", 404),
+        (office, "GET", "/nothing", 404),
+    ] {
+        let (head, text) = request(at, method, target, "").await;
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{method} {target}: {head}");
+        assert!(head.contains("cache-control: no-store") && head.contains("text/plain"), "{target}: {head}");
+        assert_eq!(head.contains("\nallow: "), status == 405, "{method} {target}: {head}");
+        assert!(text.len() > 1 && text.ends_with('\n') && text.lines().count() == 1, "{target}: {text:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_draining_server_is_not_ready_and_lets_connections_finish() {
     let server = Server::start(settings()).await;
     let at = server.at.http;

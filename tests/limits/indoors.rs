@@ -107,6 +107,25 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
+#[test]
+fn an_operator_gets_in_where_viewers_have_taken_every_place() {
+    let hit = serving(
+        |limits| limits.http.connections = 2,
+        async move |house| {
+            let inside = [1, 2].map(|who| viewer(house, who));
+            assert!(inside.iter().all(Option::is_some) && viewer(house, 3).is_none());
+            let (mut socket, theirs) = tokio::io::duplex(PIPE);
+            assert!(house.operator(theirs, [127, 0, 0, 1].into()));
+            let asks = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            socket.write_all(asks).await.unwrap();
+            let mut heard = String::new();
+            socket.read_to_string(&mut heard).await.unwrap();
+            assert!(heard.starts_with("HTTP/1.1 200") && heard.ends_with("# EOF\n"), "{heard}");
+        },
+    );
+    assert_eq!(hit, Some(Limit::HttpConnections));
+}
+
 /// Which limit is hit in a server of these limits, as somebody does something.
 pub(crate) fn serving(set: impl FnOnce(&mut Limits), drive: impl AsyncFnOnce(&Indoors)) -> Option<Limit> {
     let mut settings = Settings { open_publish: true, ..Settings::default() };

@@ -13,7 +13,7 @@ use crate::media::StreamName;
 
 use super::super::clock::Clock;
 use super::super::context::Context;
-use super::super::routes::plain;
+use super::super::routes::{plain, wrong_method};
 use super::{door, streams, viewers};
 
 /// What comes before the name of a stream.
@@ -27,6 +27,8 @@ pub(in super::super) fn routes() -> Router<Arc<Context>> {
         .route("/api/v1/viewers", get(viewers::all))
         .route("/api/v1/viewers/{id}/kick", post(viewers::kick))
         .route("/api/v1/history", get(viewers::history))
+        // Behind the guard: nobody else is told what there is.
+        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(door::guard))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{Response, StatusCode, Uri};
 use serde_json::json;
 
@@ -30,8 +30,10 @@ pub(super) async fn all(State(context): State<Arc<Context>>, uri: Uri) -> Respon
 }
 
 /// `POST /api/v1/viewers/ID/kick`.
-pub(super) async fn kick(State(context): State<Arc<Context>>, Path(id): Path<String>) -> Response<Body> {
-    if !context.viewers.kick(&id, Clock::now()) {
+pub(super) async fn kick(State(context): State<Arc<Context>>, uri: Uri) -> Response<Body> {
+    // As it stands: nothing of an id is ever encoded.
+    let id = uri.path().split('/').nth(4).unwrap_or_default();
+    if !context.viewers.kick(id, Clock::now()) {
         return plain(StatusCode::NOT_FOUND, "there is no such viewer\n");
     }
     tracing::info!(viewer = id, "viewer_kicked");

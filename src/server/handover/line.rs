@@ -18,7 +18,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::time::timeout;
 
@@ -28,6 +28,8 @@ use super::frame::{self, PROTOCOL};
 
 /// The socket's name in its folder.
 const NAME: &str = "takeover.sock";
+/// Characters of a version.
+const SHOWN: usize = 64;
 /// How long whoever calls may take to say what it is.
 const HELLO: Duration = Duration::from_secs(5);
 /// How long it may take to be ready: opening a store and a few sockets.
@@ -40,7 +42,8 @@ const BACK: (Duration, usize) = (Duration::from_millis(50), 100);
 pub(super) struct Hello {
     /// Which way of handing over it knows.
     pub(super) protocol: u32,
-    /// Its own version, for people.
+    /// Its own version, for people: what of it can stand in a line.
+    #[serde(deserialize_with = "shown")]
     pub(super) version: String,
     /// What the descriptors beside it are for, in their order.
     #[serde(default)]
@@ -74,7 +77,7 @@ pub(in crate::server) struct Line {
 
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error("the caller runs as another user")]
     Stranger,
     #[error("the caller (version {0}) hands over by protocol {1}, this server by protocol {PROTOCOL}")]
@@ -93,6 +96,12 @@ pub(in crate::server) fn path(data: &Path, runtime: Option<&Path>) -> PathBuf {
 /// Who this process is, or says it is.
 pub(super) fn hello(listeners: Vec<String>) -> Hello {
     Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), listeners }
+}
+
+/// A text without what would forge a line, and no longer than one.
+fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok(text.chars().filter(|one| !one.is_control()).take(SHOWN).collect())
 }
 
 /// Whether it is our own user at the other end.
@@ -174,11 +183,11 @@ impl Drop for Line {
     }
 }
 
-/// Hands over to `stream`; the next server's version when it is ready.
-async fn converse(
+/// Hands over to `stream`, and lets go of `store`; the next server's version when it is ready.
+pub(super) async fn converse<S>(
     mut stream: UnixStream,
     passing: &[Passing],
-    store: &mut Option<Store>,
+    store: &mut Option<S>,
 ) -> Result<String, Refused> {
     if !is_ours(&stream)? {
         return Err(Refused::Stranger);

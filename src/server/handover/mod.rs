@@ -11,6 +11,8 @@
 mod activation;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+mod fuzz;
 mod line;
 mod notify;
 mod sockets;
@@ -18,6 +20,8 @@ mod taking;
 
 pub use self::activation::Activated;
 pub use self::error::{SocketError, TakeoverError};
+#[cfg(fuzzing)]
+pub use self::fuzz::{next, running};
 pub(super) use self::line::{Line, Passing, path};
 pub(super) use self::notify::Notify;
 pub(super) use self::sockets::{Inherited, Wanted};

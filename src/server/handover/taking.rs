@@ -32,10 +32,18 @@ impl Taking {
         path: PathBuf,
         wanted: &Wanted,
     ) -> Result<(Self, Inherited), TakeoverError> {
-        let mut stream = match UnixStream::connect(&path).await {
-            Ok(stream) => stream,
-            Err(error) => return Err(TakeoverError::Nobody { path, error }),
-        };
+        match UnixStream::connect(&path).await {
+            Ok(stream) => Self::ask(stream, path, wanted).await,
+            Err(error) => Err(TakeoverError::Nobody { path, error }),
+        }
+    }
+
+    /// The same of whoever answers on `stream`.
+    pub(super) async fn ask(
+        mut stream: UnixStream,
+        path: PathBuf,
+        wanted: &Wanted,
+    ) -> Result<(Self, Inherited), TakeoverError> {
         if !is_ours(&stream)? {
             return Err(TakeoverError::Stranger { path });
         }

@@ -66,7 +66,7 @@ async fn lines_end_in_both_characters_wherever_reads_cut_them() {
     ] {
         let vitals = Vitals::new(Clock::mono());
         pieces.iter().for_each(|piece| vitals.received(piece.as_bytes()));
-        assert_eq!(vitals.ends_lines_badly(false), bare, "{pieces:?}");
+        assert_eq!(vitals.ends_lines_badly(), bare, "{pieces:?}");
     }
 }
 
@@ -74,31 +74,73 @@ async fn lines_end_in_both_characters_wherever_reads_cut_them() {
 async fn lines_of_a_body_end_as_they_like() {
     let vitals = Vitals::new(Clock::mono());
     vitals.received(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\n{\n}\n");
-    assert!(!vitals.ends_lines_badly(true));
+    assert!(!vitals.ends_lines_badly());
     let vitals = Vitals::new(Clock::mono());
     vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n");
-    assert!(!vitals.ends_lines_badly(false));
+    assert!(!vitals.ends_lines_badly());
     vitals.received(b"POST / HTTP/1.1\nHost: t\r\nContent-Length: 4\r\n\r\n{\n}\n");
-    assert!(vitals.ends_lines_badly(true), "a later head is held to it too");
+    assert!(vitals.ends_lines_badly(), "a later head is held to it too");
     let vitals = Vitals::new(Clock::mono());
     vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\nHost: t\r\n\r\n");
-    assert!(vitals.ends_lines_badly(false), "and so is what comes with it");
+    assert!(vitals.ends_lines_badly(), "and so is what comes with it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_of_a_body_are_no_lines_of_a_head_whenever_they_come() {
+    let (get, get_badly) = ("GET / HTTP/1.1\r\nHost: t\r\n\r\n", "GET / HTTP/1.1\nHost: t\r\n\r\n");
+    for framing in ["Content-Length: 4", "content-LENGTH:\t04", "Transfer-Encoding: chunked"] {
+        let post = format!("POST / HTTP/1.1\r\nHost: t\r\n{framing}\r\n\r\n");
+        for pieces in [
+            &[get, &post, "{\n}\n"][..],
+            &[&(get.to_owned() + &post + "{\n}\n")],
+            &[&(get.to_owned() + &post), "{\n", "}\n"],
+        ] {
+            let vitals = Vitals::new(Clock::mono());
+            pieces.iter().for_each(|piece| vitals.received(piece.as_bytes()));
+            assert!(!vitals.ends_lines_badly() && !vitals.ends_lines_badly(), "{pieces:?}");
+            vitals.received(get.as_bytes());
+            assert!(vitals.ends_lines_badly(), "nothing follows a body: {pieces:?}");
+        }
+    }
+    // What announces none is followed by a head.
+    for framing in ["Content-Length: 0", "Content-Lengths: 4", "X-Content-Length: 4", "X: Content-Length: 4"]
+    {
+        let post = format!("POST / HTTP/1.1\r\nHost: t\r\n{framing}\r\n\r\n");
+        for (next, bare) in [(get, false), (get_badly, true), ("{\n", true)] {
+            let vitals = Vitals::new(Clock::mono());
+            vitals.received(post.as_bytes());
+            assert!(!vitals.ends_lines_badly());
+            vitals.received(next.as_bytes());
+            assert_eq!(vitals.ends_lines_badly(), bare, "{framing}, {next:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_not_seen_whole_is_bad() {
+    let vitals = Vitals::new(Clock::mono());
+    vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\n");
+    assert!(!vitals.ends_lines_badly());
+    assert!(vitals.ends_lines_badly());
+    let vitals = Vitals::new(Clock::mono());
+    vitals.received(PREFACE);
+    assert!(!vitals.ends_lines_badly(), "HTTP/2 has no lines");
 }
 
 #[tokio::test(start_paused = true)]
 async fn empty_lines_before_a_request_are_no_head_of_their_own() {
     let vitals = Vitals::new(Clock::mono());
     vitals.received(b"\r\n\r\nPOST / HTTP/1.1\nHost: t\r\nContent-Length: 2\r\n\r\n{}");
-    assert!(vitals.ends_lines_badly(true));
+    assert!(vitals.ends_lines_badly());
     let vitals = Vitals::new(Clock::mono());
     vitals.received(b"\r\n\r\nPOST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\n{\n}");
-    assert!(!vitals.ends_lines_badly(true));
+    assert!(!vitals.ends_lines_badly());
     // Of a later one, of which the beginning has come with the first.
     let vitals = Vitals::new(Clock::mono());
-    vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nPOST / HTTP/1.1\r\nHost: t\r\n");
-    assert!(!vitals.ends_lines_badly(false));
+    vitals.received(b"GET / HTTP/1.1\r\nHost: t\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n");
+    assert!(!vitals.ends_lines_badly());
     vitals.received(b"\r\n{\n}");
-    assert!(!vitals.ends_lines_badly(true));
+    assert!(!vitals.ends_lines_badly());
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,6 +121,33 @@ async fn another_protocol_is_said_to_be_one_on_both_sides() {
 }
 
 #[tokio::test]
+async fn what_the_other_process_says_of_itself_forges_no_line() {
+    let frame = |text: &str| [&(text.len() as u32).to_be_bytes()[..], text.as_bytes()].concat();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let long = "9".repeat(3_000);
+    for said in [
+        r#"{"protocol":2,"version":"1\n[2J"}"#,
+        r#"{"protocol":1,"version":"1\nERROR"}"#,
+        r#"{"protocol":"\nERROR","version":"1"}"#,
+        &format!(r#"{{"protocol":2,"version":"{long}"}}"#),
+    ] {
+        let said = [frame(said), frame(r#"{"\nERROR":1}"#)].concat();
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(&said).await.unwrap();
+        let passing = [Passing::new("http", &listener).unwrap()];
+        let told = converse(theirs, &passing, &mut Some(())).await.unwrap_err().to_string();
+        assert!(!told.contains(char::is_control) && told.len() < 200, "{told:?}");
+
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(&said).await.unwrap();
+        let wanted = Wanted::of(&Settings::default());
+        let Err(error) = Taking::ask(theirs, "nowhere".into(), &wanted).await else { continue };
+        let told = error.to_string();
+        assert!(!told.contains(char::is_control) && told.len() < 200, "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_running_server_it_is_said_where_one_was_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     let at = path(folder.path(), None);
