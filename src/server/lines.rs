@@ -7,12 +7,11 @@
 
 /// The longest name of a field that matters, with its colon.
 const LONGEST: usize = "transfer-encoding:".len();
+const LENGTH: &[u8] = b"content-length:";
 
 /// The heads that a peer has sent in HTTP/1.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// The last four bytes.
-    tail: u32,
     line: Line,
     /// Whether the head that is awaited has begun: empty lines before it are none of it (RFC 9112 §2.2).
     begun: bool,
@@ -29,21 +28,26 @@ pub(super) struct Lines {
 impl Lines {
     /// Notes what came.
     pub(super) fn received(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.over || self.bare {
                 return;
             }
-            self.bare = *byte == b'\n' && self.tail.to_be_bytes()[3] != b'\r';
-            self.tail = (self.tail << 8) | u32::from(*byte);
-            self.begun |= !matches!(byte, b'\r' | b'\n');
-            self.line.goes_on(*byte);
-            if *byte == b'\n' {
-                self.announced |= std::mem::take(&mut self.line).announces_body();
+            match self.line.goes_on(piece) {
+                End::Open => {}
+                End::Bare => self.bare = true,
+                End::Whole => self.ends(),
             }
-            if self.begun && self.tail == u32::from_be_bytes(*b"\r\n\r\n") {
-                self.heads = self.heads.saturating_add(1);
-                (self.begun, self.over) = (false, self.announced);
-            }
+        }
+    }
+
+    fn ends(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.begun = true;
+            self.announced |= line.announces_body();
+        } else if self.begun {
+            self.heads = self.heads.saturating_add(1);
+            (self.begun, self.over) = (false, self.announced);
         }
     }
 
@@ -56,29 +60,57 @@ impl Lines {
     }
 }
 
+/// How a line ends, as far as it has come.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// In LF without CR.
+    Bare,
+    Whole,
+}
+
 /// What has come of a line.
 #[derive(Debug, Default)]
 struct Line {
     /// How it begins, in lower case, and zeros.
     start: [u8; LONGEST],
-    /// How much of that has come.
+    /// How much has come.
     length: usize,
+    /// The last of it.
+    last: u8,
     /// Whether, were it that of a length, this is more than zero, or nothing that we know.
     counts: bool,
 }
 
 impl Line {
-    fn goes_on(&mut self, byte: u8) {
-        if let Some(next) = self.start.get_mut(self.length) {
-            *next = byte.to_ascii_lowercase();
+    /// Takes what came next of it, not more than up to its LF.
+    fn goes_on(&mut self, piece: &[u8]) -> End {
+        let start = self.start.get_mut(self.length..).unwrap_or_default();
+        start.iter_mut().zip(piece).for_each(|(to, byte)| *to = byte.to_ascii_lowercase());
+        if self.start.starts_with(LENGTH) {
+            let value = piece.get(LENGTH.len().saturating_sub(self.length)..).unwrap_or_default();
+            self.counts |= value.iter().any(|byte| !b"0 \t\r\n".contains(byte));
         }
-        self.counts |= self.length >= "content-length:".len() && !b"0 \t\r\n".contains(&byte);
-        self.length = self.length.saturating_add(1);
+        self.length = self.length.saturating_add(piece.len());
+        let before = match piece {
+            [.., before, _] => *before,
+            _ => self.last,
+        };
+        self.last = piece.last().copied().unwrap_or(self.last);
+        match (before, self.last) {
+            (b'\r', b'\n') => End::Whole,
+            (_, b'\n') => End::Bare,
+            _ => End::Open,
+        }
+    }
+
+    /// Whether it has nothing but its end.
+    fn is_empty(&self) -> bool {
+        self.length <= 2
     }
 
     /// Whether it is a field that announces a body (RFC 9112 §6). Before the colon there may be no space (§5.1).
     fn announces_body(&self) -> bool {
-        let length = self.start.starts_with(b"content-length:") && self.counts;
-        length || self.start.starts_with(b"transfer-encoding:")
+        self.counts || self.start.starts_with(b"transfer-encoding:")
     }
 }
