@@ -370,7 +370,7 @@ impl Writer {
         if late.iter().any(|ring| ring.id() == lead) {
             self.packager.break_off(media);
         } else {
-            self.packager.hurry();
+            late.iter().for_each(|ring| self.packager.end_segment(ring.id()));
         }
         // Whether or not there was anything to close: it is not to be tried again at once.
         late.into_iter().for_each(|ring| ring.excuse(now));

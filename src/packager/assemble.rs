@@ -11,13 +11,11 @@ use super::follower::{Bounds, Cut, Ends, Follower, Next};
 use super::geometry::{Geometry, Settings, ticks};
 use super::init;
 use super::lane::Lane;
-use super::part::{Init, Sealed};
+use super::part::Sealed;
 use super::policy::Policy;
-use super::segment::SegmentHead;
+use super::segment::{Epoch, SegmentHead};
 use crate::cmaf;
-use crate::media::{
-    Frame, FrameRate, Hits, Limit, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind, WallTime,
-};
+use crate::media::{Frame, FrameRate, Hits, Limit, RingLimits, Ticks, Timescale, Track, TrackId, TrackKind};
 
 /// The skew of a follower that is not to be waited for at all.
 const AT_ONCE: i64 = -1;
@@ -42,17 +40,6 @@ pub enum Error {
         /// Why.
         source: cmaf::Error,
     },
-}
-
-/// An unbroken span of one ingest: where it starts in media time and in wall time.
-#[derive(Debug, Clone, Copy)]
-pub struct Epoch {
-    /// Counts from 0 within the generation.
-    pub number: u32,
-    /// Media time of its anchor.
-    pub media: Ticks,
-    /// Wall time of the same instant.
-    pub wall: WallTime,
 }
 
 /// Cuts frames into parts and segments. Mutate ([`push`](Self::push), [`begin_epoch`](Self::begin_epoch),
@@ -252,6 +239,15 @@ impl Packager {
         self.ready.extend(self.out.drain(..));
     }
 
+    /// Ends the segment of `track` that is open, or the next one, where the leader has ended it: of what comes later no more
+    /// is given up than that, for it may be on its way.
+    pub fn end_segment(&mut self, track: TrackId) {
+        for follower in self.followers.iter_mut().filter(|follower| follower.lane.id == track) {
+            follower.end_segment(self.epoch, &mut self.out);
+        }
+        self.ready.extend(self.out.drain(..));
+    }
+
     /// Ends the leader's part at `due`, or later if there is more of it: what is missing is a gap.
     fn stand_in(&mut self, due: i64) {
         self.settle_end();
@@ -288,7 +284,7 @@ impl Packager {
     fn lead_head(&self) -> impl FnOnce(i64) -> SegmentHead + use<> {
         let (epoch, msn, scale) = (self.epoch, self.msn, self.lead.scale);
         let init = Arc::clone(&self.lead.init);
-        move |start| segment_head(msn, epoch, init, Ticks::new(start, scale))
+        move |start| SegmentHead::of(msn, epoch, init, Ticks::new(start, scale))
     }
 
     /// Whether gaps stand where the leader's frames should be, since its last frame.
@@ -500,17 +496,5 @@ impl Packager {
             let end = last.start.saturating_add(last.duration.min(room));
             self.lead.stretch_last(end);
         }
-    }
-}
-
-/// The head of segment `msn`, whose first frame starts at `start`.
-pub(super) fn segment_head(msn: u64, epoch: Epoch, init: Arc<Init>, start: Ticks) -> SegmentHead {
-    SegmentHead {
-        msn,
-        epoch: epoch.number,
-        discontinuity: false,
-        init,
-        date_time: epoch.wall.plus_micros(start.micros().saturating_sub(epoch.media.micros())),
-        independent: false,
     }
 }

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::assemble::{Epoch, segment_head};
 use super::lane::Lane;
 use super::part::Sealed;
+use super::segment::{Epoch, SegmentHead};
 use crate::media::{Frame, Hits, Limit, RingLimits, Ticks, TrackKind};
 
 /// A place where the leader ended a part, in the follower's ticks.
@@ -125,6 +125,12 @@ impl Follower {
     pub(super) fn advance(&mut self, epoch: Epoch, skew: i64, out: &mut Vec<Sealed>) {
         let newest = self.cuts.back().map_or(0, |cut| cut.at);
         self.seal_while(epoch, out, |cut| newest.saturating_sub(cut.at) > skew);
+    }
+
+    /// Seals up to the first cut that ends a segment, whatever is missing.
+    pub(super) fn end_segment(&mut self, epoch: Epoch, out: &mut Vec<Sealed>) {
+        let end = self.cuts.iter().find(|cut| cut.closes.is_some()).map(|cut| cut.at);
+        self.seal_while(epoch, out, |cut| end.is_some_and(|end| cut.at <= end));
     }
 
     /// Ends the epoch: what is left goes into the leader's last segment, as far as its limit allows; and into
@@ -327,9 +333,9 @@ impl Follower {
         self.lane.seal(0, head, out);
     }
 
-    fn head(&self, cut: Cut, epoch: Epoch) -> impl FnOnce(i64) -> super::segment::SegmentHead + use<> {
+    fn head(&self, cut: Cut, epoch: Epoch) -> impl FnOnce(i64) -> SegmentHead + use<> {
         let (init, scale) = (Arc::clone(&self.lane.init), self.lane.scale);
-        move |start| segment_head(cut.msn, epoch, init, Ticks::new(start, scale))
+        move |start| SegmentHead::of(cut.msn, epoch, init, Ticks::new(start, scale))
     }
 }
 

@@ -13,7 +13,7 @@ mod part;
 mod policy;
 mod segment;
 
-pub use self::assemble::{Epoch, Error, Packager};
+pub use self::assemble::{Error, Packager};
 pub use self::geometry::{Geometry, Settings};
 pub use self::part::{Init, Part, Sealed};
-pub use self::segment::{Segment, SegmentHead};
+pub use self::segment::{Epoch, Segment, SegmentHead};

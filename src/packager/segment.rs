@@ -4,7 +4,18 @@ use std::sync::Arc;
 
 use super::part::{Init, Part};
 use crate::base::Rope;
-use crate::media::WallTime;
+use crate::media::{Ticks, WallTime};
+
+/// An unbroken span of one ingest: where it starts in media time and in wall time.
+#[derive(Debug, Clone, Copy)]
+pub struct Epoch {
+    /// Counts from 0 within the generation.
+    pub number: u32,
+    /// Media time of its anchor.
+    pub media: Ticks,
+    /// Wall time of the same instant.
+    pub wall: WallTime,
+}
 
 /// What is known of a segment when it opens, before its first part.
 #[derive(Debug, Clone)]
@@ -21,6 +32,15 @@ pub struct SegmentHead {
     pub date_time: WallTime,
     /// Whether its first frame is one where decoding can start.
     pub independent: bool,
+}
+
+impl SegmentHead {
+    /// That of segment `msn`, whose first frame starts at `start`.
+    pub(super) fn of(msn: u64, epoch: Epoch, init: Arc<Init>, start: Ticks) -> Self {
+        let since = start.micros().saturating_sub(epoch.media.micros());
+        let date_time = epoch.wall.plus_micros(since);
+        Self { msn, epoch: epoch.number, discontinuity: false, init, date_time, independent: false }
+    }
 }
 
 /// A closed segment: exactly the concatenation of its parts.

@@ -150,3 +150,38 @@ fn sound_that_was_held_through_a_pause_keeps_its_time() {
         assert!(pictures > 0 && (pictures - sound).abs() < 1_500, "by {pictures} and {sound} us");
     }
 }
+
+/// The same sound, seconds behind its pictures, when all of it has stood still for a while: what gaps have taken is lost, and
+/// no more.
+#[test]
+fn sound_of_seldom_pictures_comes_back_after_a_stall() {
+    for stall in (2_000_000..6_000_000).step_by(300_000) {
+        let source = Source { rate: (1, 1), delay: 2, gop: 3, ..Source::default() };
+        let start = epoch();
+        let mut sent = source.frames(50, start);
+        for one in &mut sent {
+            let mut at = one.frame.arrival.saturating_duration_since(start.mono).as_micros() as i64;
+            if one.frame.track == TrackId::AUDIO {
+                at = (at / 1_000_000 + 1) * 1_000_000;
+            }
+            let stalled = (12_000_000..12_000_000 + stall).contains(&at);
+            let at = if stalled { 12_000_000 + stall } else { at };
+            one.frame.arrival = start.mono + Duration::from_micros(at.unsigned_abs());
+        }
+        sent.sort_by_key(|one| one.frame.arrival);
+        let last = sent.iter().rposition(|one| one.frame.track == TrackId::VIDEO).unwrap();
+        sent.truncate(last + 1);
+        println!("nothing comes for {stall} us");
+        let (mut publisher, generation) = begin(&source, start, Settings::default());
+        let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
+        publisher.finish();
+        watcher.look(&generation);
+        watcher.finish(&generation);
+        let seen: Vec<_> =
+            watcher.seen[&TrackId::AUDIO].samples().into_iter().map(|sample| sample.payload).collect();
+        let sound = sent.iter().filter(|one| one.frame.track == TrackId::AUDIO && one.true_pts < 45_000_000);
+        let lost = sound.filter(|one| !seen.contains(&one.frame.payload.to_vec()));
+        let last = lost.map(|one| one.true_pts).max().unwrap_or(0);
+        assert!(last < 22_000_000, "sound is lost until {last} us");
+    }
+}
