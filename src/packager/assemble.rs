@@ -52,6 +52,8 @@ pub struct Packager {
     lead: Lane,
     /// What an ordinary part of the leader lasts, in its ticks.
     span: i64,
+    /// What followers lack, in the same, before the open segment of gaps, and have left to it.
+    handed: i64,
     /// The leader's last known frame duration: a guess where the next is unknown.
     guess: i64,
     followers: Vec<Follower>,
@@ -97,6 +99,7 @@ impl Packager {
             limits: RingLimits { skew: settings.skew(rate_of(leader.id)), ..settings.limits.clone() },
             lead,
             span,
+            handed: 0,
             guess: span,
             followers,
             epoch,
@@ -269,6 +272,11 @@ impl Packager {
     fn lead_gap(&mut self, missing: i64) {
         if self.lead.ends_in_gap() == Some(false) {
             self.cut(Next::Gap);
+            let (at, most) =
+                (Ticks::new(self.lead.chain.unwrap_or(0), self.lead.scale), self.policy.handed());
+            let behind =
+                self.followers.iter().map(|follower| follower.behind(at).unwrap_or(most).clamp(0, most));
+            self.handed = behind.max().unwrap_or(0);
         }
         let head = self.lead_head();
         self.lead.gap(missing, head, &mut self.out);
@@ -383,7 +391,8 @@ impl Packager {
             self.hits.add(Limit::RingSegmentBytes);
         }
         let elapsed = self.segment_elapsed();
-        let full = self.lead.ends_in_gap() == Some(true) && self.policy.over_gaps(elapsed, self.span);
+        let gap = self.span.saturating_add(self.handed);
+        let full = self.lead.ends_in_gap() == Some(true) && self.policy.over(elapsed, gap);
         if over || full || self.policy.at_boundary(elapsed, self.lead.chain.unwrap_or(0)) {
             self.cut(Next::Media);
         } else {
@@ -393,6 +402,7 @@ impl Packager {
 
     /// Ends part and segment of the leader, and tells the followers to.
     fn cut(&mut self, next: Next) {
+        self.handed = 0;
         if self.close_lead() {
             self.tell(Some(next));
             self.msn = self.msn.saturating_add(1);

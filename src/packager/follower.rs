@@ -121,6 +121,12 @@ impl Follower {
         !self.cuts.is_empty()
     }
 
+    /// How far it has been sealed before `at`, in ticks of that; `None` while a cut waits.
+    pub(super) fn behind(&self, at: Ticks) -> Option<i64> {
+        let chain = self.lane.chain.map_or(at, |chain| Ticks::new(chain, self.lane.scale).to(at.scale));
+        (!self.lags()).then(|| at.value.saturating_sub(chain.value))
+    }
+
     /// Seals up to every cut that the frames have reached, or that lies `skew` behind the newest one.
     pub(super) fn advance(&mut self, epoch: Epoch, skew: i64, out: &mut Vec<Sealed>) {
         let newest = self.cuts.back().map_or(0, |cut| cut.at);

@@ -108,12 +108,6 @@ impl Policy {
         elapsed.saturating_add(next) > self.limit
     }
 
-    /// Whether a gap that lasts `next` would take a segment of gaps past what leaves room for what is
-    /// [handed on](Self::handed) to it.
-    pub(super) fn over_gaps(&self, elapsed: i64, next: i64) -> bool {
-        self.over(elapsed, next.saturating_add(self.handed()))
-    }
-
     /// The most that a following track may lack of the segment before one of gaps and leave to that: a part, as far as
     /// there is room for one of the leader beside it.
     pub(super) fn handed(&self) -> i64 {
