@@ -8,6 +8,8 @@ mod bounds;
 mod groups;
 #[path = "sim/hostile.rs"]
 mod hostile;
+#[path = "sim/in_time.rs"]
+mod in_time;
 #[path = "sim/ladder.rs"]
 mod ladder;
 #[path = "sim/muxed.rs"]
@@ -66,20 +68,6 @@ fn publish_frames(source: &Source, sent: Vec<Sent>, start: Now, settings: Settin
     watcher.look(&generation);
     watcher.finish(&generation);
     Outcome { watcher, notices, sent }
-}
-
-/// Publishes `sent` as time goes on: what is due before a frame comes is done before it.
-fn publish_in_time(publisher: &mut Publisher, generation: &Generation, sent: &[Sent], start: Now) -> Watcher {
-    let mut watcher = Watcher::default();
-    for one in sent {
-        while let Some(due) = publisher.deadline().filter(|due| *due < one.frame.arrival) {
-            publisher.tick(start.plus(due.saturating_duration_since(start.mono)));
-            watcher.look(generation);
-        }
-        publisher.push(one.frame.clone(), now_at(start, one)).unwrap();
-        watcher.look(generation);
-    }
-    watcher
 }
 
 impl Outcome {

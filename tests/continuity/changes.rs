@@ -182,6 +182,16 @@ fn a_track_that_stops_for_a_minute_leaves_gaps_and_the_other_loses_nothing() {
     }
 }
 
+/// Ends it: all its pictures were shown, and nothing else.
+fn assert_pictures_alone(stage: &mut Stage, publisher: Publisher) {
+    publisher.finish();
+    stage.look();
+    let generation = stage.generation.as_ref().unwrap();
+    assert_eq!(generation.renditions().len(), 1);
+    stage.watcher.finish(generation);
+    assert_eq!(stage.video().samples().len(), 1_000);
+}
+
 /// Hostile case 27: what was not there when the stream began has no rendition, and harms nothing.
 #[test]
 fn a_track_that_comes_after_thirty_seconds_is_told_and_left_out() {
@@ -195,12 +205,7 @@ fn a_track_that_comes_after_thirty_seconds_is_told_and_left_out() {
     publisher.configure(tracks[1].clone(), stage.now);
     assert!(publisher.notices().iter().any(|notice| matches!(notice, Notice::LateTrack(TrackId::AUDIO))));
     stage.send(&mut publisher, &after, None);
-    publisher.finish();
-    stage.look();
-    let generation = stage.generation.as_ref().unwrap();
-    assert_eq!(generation.renditions().len(), 1);
-    stage.watcher.finish(generation);
-    assert_eq!(stage.video().samples().len(), 1_000);
+    assert_pictures_alone(&mut stage, publisher);
     assert!(stage.longest_silence() <= Duration::from_millis(500), "{:?}", stage.longest_silence());
 }
 
@@ -223,12 +228,7 @@ fn a_track_that_says_nothing_for_thirty_seconds_is_told_once_and_left_out() {
     assert_eq!(late(&mut publisher), 0);
     stage.send(&mut publisher, &after, None);
     assert_eq!(late(&mut publisher), 1);
-    publisher.finish();
-    stage.look();
-    let generation = stage.generation.as_ref().unwrap();
-    assert_eq!(generation.renditions().len(), 1);
-    stage.watcher.finish(generation);
-    assert_eq!(stage.video().samples().len(), 1_000);
+    assert_pictures_alone(&mut stage, publisher);
 }
 
 /// Hostile case 26: sound that changes its rate, with pictures and alone. What its playlist counts in stays, for what

@@ -7,9 +7,10 @@ use rillcast::live::{Publisher, Registry, Settings};
 use rillcast::media::{Frame, Now, StreamName, TrackId};
 use rillcast::packager;
 
+use crate::in_time::publish_in_time;
 use crate::source::{Sent, Source, chance, epoch};
 use crate::watch::Watcher;
-use crate::{begin, now_at, publish_frames, publish_in_time};
+use crate::{begin, now_at, publish_frames};
 
 /// What `before` sends for six seconds, and then `after` on the same clock, whose configuration comes in between.
 fn changes(before: &Source, after: &Source, look: impl Fn(&Watcher)) {
@@ -130,9 +131,7 @@ fn what_comes_back_with_other_times_goes_on_behind_the_gaps() {
         }
         one.true_pts >= 12_000_000 || !sound && one.true_pts < 3_000_000
     });
-    let (mut publisher, generation) = begin(&source, start, Settings::default());
-    publish_in_time(&mut publisher, &generation, &sent, start);
-    publisher.finish();
+    let (_, generation) = publish_in_time(&source, &sent, start, Settings::default());
     for (track, scale) in [(TrackId::VIDEO, 90_000.0), (TrackId::AUDIO, 48_000.0)] {
         let view = generation.rendition(track).unwrap().view();
         for segment in view.segments.iter() {
@@ -218,10 +217,7 @@ fn sound_that_stops_before_its_pictures_makes_no_longer_gap_than_they_do() {
                 let packager =
                     packager::Settings { part: Duration::from_millis(part), ..packager::Settings::default() };
                 let settings = Settings { packager, ..Settings::default() };
-                let (mut publisher, generation) = begin(&source, start, settings);
-                let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
-                publisher.finish();
-                watcher.look(&generation);
+                let (watcher, generation) = publish_in_time(&source, &sent, start, settings);
                 // The watcher holds every segment to its target.
                 watcher.finish(&generation);
             }
@@ -269,10 +265,7 @@ fn sound_that_comes_when_its_segment_is_over_is_not_in_the_next_one() {
         }
         sent.sort_by_key(|one| one.frame.arrival);
         println!("sound comes after {come} us");
-        let (mut publisher, generation) = begin(&source, start, Settings::default());
-        let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
-        publisher.finish();
-        watcher.look(&generation);
+        let (watcher, _) = publish_in_time(&source, &sent, start, Settings::default());
         let sound = &watcher.seen[&TrackId::AUDIO];
         for (msn, segment) in &sound.segments {
             let lead = &watcher.seen[&TrackId::VIDEO].segments[msn];

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use rillcast::live::{Expect, Notice, Registry, Settings};
 use rillcast::media::{RingLimits, StreamName, TrackId};
 
+use crate::in_time::publish_in_time;
 use crate::source::{Source, epoch};
 use crate::watch::Sample;
-use crate::{begin, moves, now_at, publish_frames, publish_in_time};
+use crate::{begin, moves, now_at, publish_frames};
 
 /// The widest offsets an FLV tag can carry, in milliseconds.
 const WIDEST: [i64; 4] = [(1 << 23) - 1, -(1 << 23), -40, 1];
@@ -189,8 +190,7 @@ fn an_epoch_begins_where_the_one_before_it_ended() {
             one.frame.key = n == keyless;
         }
         println!("{silence} us of silence, {keyless} pictures without a keyframe");
-        let (mut publisher, generation) = begin(&source, start, Settings::default());
-        let watcher = publish_in_time(&mut publisher, &generation, &sent, start);
+        let (watcher, _) = publish_in_time(&source, &sent, start, Settings::default());
         let parts = &watcher.seen[&TrackId::VIDEO].parts;
         let mut end = None;
         for part in parts.values() {

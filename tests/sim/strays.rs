@@ -6,8 +6,9 @@ use rillcast::live::Settings;
 use rillcast::media::TrackId;
 use rillcast::packager;
 
+use crate::in_time::publish_in_time;
 use crate::source::{Sent, Source, epoch};
-use crate::{Outcome, begin, publish_frames, publish_in_time};
+use crate::{Outcome, publish_frames};
 
 /// Parts of half a second in segments of one.
 fn short() -> Settings {
@@ -79,10 +80,7 @@ fn sound_of_seldom_pictures_is_waited_for() {
             let last = sent.iter().rposition(|one| one.frame.track == TrackId::VIDEO).unwrap();
             sent.truncate(last + 1);
             println!("sound is held until {held} us before a picture, of which some are {late} us late");
-            let (mut publisher, generation) = begin(&source, start, Settings::default());
-            let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
-            publisher.finish();
-            watcher.look(&generation);
+            let (watcher, generation) = publish_in_time(&source, &sent, start, Settings::default());
             watcher.finish(&generation);
             let outcome = Outcome { watcher, notices: Vec::new(), sent };
             outcome.assert_in_time(TrackId::VIDEO, 90_000, 1_000);
@@ -134,10 +132,7 @@ fn sound_that_was_held_through_a_pause_keeps_its_time() {
         }
         sent.sort_by_key(|one| one.frame.arrival);
         println!("no pictures for {pause} us, they are held alone: {alone}");
-        let (mut publisher, generation) = begin(&source, start, Settings::default());
-        let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
-        publisher.finish();
-        watcher.look(&generation);
+        let (watcher, generation) = publish_in_time(&source, &sent, start, Settings::default());
         watcher.finish(&generation);
         // How much later than at first each is shown at its end.
         let moved = |track: TrackId, scale: i64| {
@@ -172,10 +167,7 @@ fn sound_of_seldom_pictures_comes_back_after_a_stall() {
         let last = sent.iter().rposition(|one| one.frame.track == TrackId::VIDEO).unwrap();
         sent.truncate(last + 1);
         println!("nothing comes for {stall} us");
-        let (mut publisher, generation) = begin(&source, start, Settings::default());
-        let mut watcher = publish_in_time(&mut publisher, &generation, &sent, start);
-        publisher.finish();
-        watcher.look(&generation);
+        let (watcher, generation) = publish_in_time(&source, &sent, start, Settings::default());
         watcher.finish(&generation);
         let seen: Vec<_> =
             watcher.seen[&TrackId::AUDIO].samples().into_iter().map(|sample| sample.payload).collect();
